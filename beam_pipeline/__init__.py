@@ -1,0 +1,1 @@
+"""Encore: realtime listening analytics, one Beam pipeline from event to store."""

@@ -1,0 +1,1 @@
+"""The pure middle: no Beam, no client, no clock, no environment."""

@@ -1,0 +1,1 @@
+"""Every client library the pipeline speaks to lives behind one of these modules."""

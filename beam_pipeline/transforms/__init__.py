@@ -1,0 +1,1 @@
+"""Thin Beam shells, one for each verb of the domain."""
