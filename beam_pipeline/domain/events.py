@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
@@ -73,6 +73,11 @@ class Play(Struct, gc=False):
     played_at: str
     is_mobile: bool
     zip: Annotated[str, Meta(min_length=5, max_length=5)]
+
+
+class FilePlay(Play, gc=False):
+    """A play in a file, which says itself when it was published."""
+
     published_at: str | None = None
 
 
@@ -85,18 +90,22 @@ class AdEvent(Struct, gc=False):
     action: Annotated[str, Meta(pattern="^(shown|clicked|upgraded)$")]
     at: str
     offer_id: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+
+
+class FileAdEvent(AdEvent, gc=False):
+    """An ad event in a file, which says itself when it was published."""
+
     published_at: str | None = None
 
 
 RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d):(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+    r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d):(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Instant:
+class Instant(NamedTuple):
     """A moment with the wall clock that named it."""
 
     ms: int
@@ -117,21 +126,21 @@ class Instant:
             raise InvalidEvent(
                 Reason.WRONG_TYPE, f"not an RFC 3339 time with offset: {text[:40]!r}"
             )
-        day, minute, second, fraction, offset = match.groups()
-        if second > "59":
-            raise InvalidEvent(Reason.OUT_OF_RANGE, f"second must be in 0..59: {text[:40]!r}")
-        ms = _minute_ms(day, minute) - _offset_ms(offset) + int(second) * 1000
-        if fraction:
-            ms += int(f"{fraction[:3]:0<3}")
-        return cls(ms, int(minute[:2]))
+        minute, second, fraction, offset = match.groups()
+        if second > "59" or minute[11:13] > "23":
+            raise InvalidEvent(Reason.OUT_OF_RANGE, f"impossible time of day: {text[:40]!r}")
+        ms = _minute_ms(minute) - _offset_ms(offset) + int(second) * 1000
+        if fraction is not None:
+            ms += int((fraction + "00")[:3])
+        return cls(ms, int(minute[11:13]))
 
 
 @lru_cache(maxsize=4096)
-def _minute_ms(day: str, minute: str) -> int:
+def _minute_ms(minute: str) -> int:
     try:
-        return (datetime.fromisoformat(f"{day}T{minute}:00+00:00") - _EPOCH) // _MILLISECOND
+        return (datetime.fromisoformat(f"{minute}:00+00:00") - _EPOCH) // _MILLISECOND
     except ValueError as error:
-        raise InvalidEvent(Reason.OUT_OF_RANGE, f"{error}: {day}T{minute}") from error
+        raise InvalidEvent(Reason.OUT_OF_RANGE, f"{error}: {minute}") from error
 
 
 @lru_cache(maxsize=256)
@@ -146,11 +155,13 @@ def _offset_ms(offset: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a kind of event looks like: its Struct, its rules by field, the field with its time."""
+    """What a kind of event looks like: decoders, rules by field, which field is its time."""
 
     name: str
-    struct: type[Play] | type[AdEvent]
     decoder: msgspec.json.Decoder
+    """Of a line whose message says when it was published."""
+    file_decoder: msgspec.json.Decoder
+    """Of a line that says so itself."""
     fields: Mapping[str, Callable[[Any], None]]
     optional: frozenset[str]
     time_field: str
@@ -214,8 +225,8 @@ def _type_name(value: object) -> str:
 
 PLAY = Kind(
     name="play",
-    struct=Play,
     decoder=msgspec.json.Decoder(Play),
+    file_decoder=msgspec.json.Decoder(FilePlay),
     fields={
         "event_id": _text(1, 64),
         "customer_id": _id,
@@ -232,8 +243,8 @@ PLAY = Kind(
 
 AD = Kind(
     name="ad",
-    struct=AdEvent,
     decoder=msgspec.json.Decoder(AdEvent),
+    file_decoder=msgspec.json.Decoder(FileAdEvent),
     fields={
         "event_id": _text(1, 64),
         "customer_id": _id,
@@ -286,35 +297,31 @@ def decode_line(
     rules = kind_of(kind, schema)
     if not line.isascii():
         _utf8(line)
+    decoder = rules.file_decoder if published_ms is None else rules.decoder
     try:
-        event: Play | AdEvent = rules.decoder.decode(line)
+        event: Play | AdEvent = decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise explain(rules, line, own_time=published_ms is None) from None
     if line.count(b'"') > rules.quotes:
         _object(line)
+    at = Instant.parse(getattr(event, rules.time_field)).ms
     if isinstance(event, Play):
         _zip(event.zip)
-        _optional_time(event.published_at, published_ms)
-        check_time(Instant.parse(event.played_at).ms, published_ms, event.published_at)
-    else:
-        _optional_time(event.published_at, published_ms)
-        check_time(Instant.parse(event.at).ms, published_ms, event.published_at)
+    if isinstance(event, FilePlay | FileAdEvent):
+        published_ms = (
+            Instant.parse(event.published_at).ms if event.published_at is not None else at
+        )
+    assert published_ms is not None
+    check_time(at, published_ms)
     return event
 
 
-def _optional_time(text: str | None, published_ms: int | None) -> None:
-    if text is not None and published_ms is None:
-        Instant.parse(text)
-
-
-def check_time(at_ms: int, published_ms: int | None, own: str | None) -> None:
-    """Hold an event's time against its publication.
+def check_time(at_ms: int, published_ms: int) -> None:
+    """Hold an event's time against its publication, both in ms since the epoch.
 
     Raises:
         InvalidEvent: TOO_OLD or CLOCK_SKEW.
     """
-    if published_ms is None:
-        published_ms = at_ms if own is None else Instant.parse(own).ms
     if published_ms - at_ms > MAX_AGE_MS:
         raise InvalidEvent(Reason.TOO_OLD, "more than 30 days before it was published")
     if at_ms - published_ms > MAX_SKEW_MS:
@@ -383,3 +390,13 @@ def _integer(digits: str) -> int:
     if len(digits) <= 20:
         return int(digits)
     return -1 if digits[0] == "-" else MAX_ID + 1
+
+
+def stated_time(line: bytes, otherwise_ms: int) -> int:
+    """When a refused line of a file says that it was published, as far as it can be read."""
+    try:
+        value = _object(line)
+        text = next(value[name] for name in ("published_at", "played_at", "at") if name in value)
+        return Instant.parse(str(text)).ms
+    except (InvalidEvent, StopIteration):
+        return otherwise_ms

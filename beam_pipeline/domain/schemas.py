@@ -135,3 +135,21 @@ AGE_BANDS = ("0-17", "18-24", "25-34", "35-44", "45-54", "55-64", "65+")
 
 UNKNOWN = "unknown"
 """A null trait as the key of a count."""
+
+RAW_PLAYS = pl.Schema(
+    {
+        "event_id": pl.String(),
+        "customer_id": pl.Int64(),
+        "track_id": pl.Int64(),
+        "played_at": TIMESTAMP,
+        "local_hour": pl.Int8(),
+        "is_mobile": pl.Boolean(),
+        "zip": pl.String(),
+        "published_at": TIMESTAMP,
+        PUBLISH_TIME: TIMESTAMP,
+    }
+)
+"""A decoded play, before anything is known about its customer and track."""
+
+RAW_AD_EVENTS = pl.Schema({**AD_EVENTS, PUBLISH_TIME: TIMESTAMP})
+"""A decoded ad event."""

@@ -1,0 +1,313 @@
+"""Messages in, frames out: every line becomes a row or a dead letter, and is counted.
+
+The rule for a line is `events.decode_line`. Here it is applied to thousands of lines at once:
+msgspec decodes the joined payloads, times and zips are checked in columns, and only a line that
+is not plainly good is looked at alone, by `decode_line` itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from beam_pipeline.domain import events, schemas
+from beam_pipeline.domain.events import InvalidEvent, Kind, Reason
+from beam_pipeline.domain.health import rejected_health
+from beam_pipeline.domain.lines import Block, Lines, is_utf8
+from beam_pipeline.domain.refusals import Refusal, read_refusal
+from beam_pipeline.domain.times import parse_times
+
+KEPT_BYTES = 4 * 1024
+"""How much of a line that is too large a dead letter keeps."""
+
+_ZERO = ord("0")
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a batch of blocks held; every line of it is in exactly one of the three frames."""
+
+    plays: pl.DataFrame
+    """RAW_PLAYS."""
+    ad_events: pl.DataFrame
+    """RAW_AD_EVENTS."""
+    dead_letters: pl.DataFrame
+    """DEAD_LETTERS."""
+    health: pl.DataFrame
+    """HEALTH of the dead letters alone: what is accepted is counted when it is written."""
+
+
+@dataclass(slots=True)
+class _Refused:
+    """One line that is no event."""
+
+    id: str
+    block: Block
+    published_ms: int
+    refusal: Refusal
+
+
+def decode(blocks: Sequence[Block]) -> Decoded:
+    """Decode blocks of any kinds. Order is kept; nothing is lost; nothing raises."""
+    plays: list[pl.DataFrame] = []
+    ad_events: list[pl.DataFrame] = []
+    refused: list[_Refused] = []
+    for (kind, schema, own), group in groupby(blocks, lambda b: (b.kind, b.schema, b.own_times)):
+        if kind == "heartbeat":
+            continue
+        lines = Lines.of(list(group))
+        if kind == "rejected":
+            refused += _refusals(lines)
+            continue
+        try:
+            rules = events.kind_of(kind, schema)
+        except InvalidEvent as unknown:
+            refused += _all_refused(lines, unknown)
+            continue
+        found, rows = _structs(rules, lines, own, refused)
+        build = _play_frame if rules is events.PLAY else _ad_frame
+        target = plays if rules is events.PLAY else ad_events
+        target.append(build(rules, lines, found, rows, refused))
+    return Decoded(
+        plays=_concat(plays, schemas.RAW_PLAYS),
+        ad_events=_concat(ad_events, schemas.RAW_AD_EVENTS),
+        dead_letters=_dead_letters(refused),
+        health=rejected_health([line.published_ms for line in refused]),
+    )
+
+
+def _concat(frames: list[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
+    frames = [frame for frame in frames if frame.height]
+    return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
+
+
+def _all_refused(lines: Lines, unknown: InvalidEvent) -> list[_Refused]:
+    refused = []
+    for row in range(len(lines)):
+        size = int(lines.ends[row] - lines.starts[row])
+        reason = unknown if size <= events.MAX_LINE_BYTES else _too_large(size)
+        refused.append(_refuse(lines, row, reason))
+    return refused
+
+
+def _refusals(lines: Lines) -> list[_Refused]:
+    return [_refused(lines, row, read_refusal(lines.line(row))) for row in range(len(lines))]
+
+
+def _structs(
+    rules: Kind, lines: Lines, own_times: bool, refused: list[_Refused]
+) -> tuple[list[Any], NDArray[np.int64]]:
+    """Decode every line; give the structs and their row numbers, and refuse the others."""
+    decoder = rules.file_decoder if own_times else rules.decoder
+    rows = np.arange(len(lines))
+    found: list[Any] | None = None
+    if lines.plain():
+        try:
+            found = decoder.decode_lines(lines.joined)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            found = None
+    suspects = np.zeros(len(lines), np.bool_)
+    if found is None or len(found) != len(lines):
+        found, suspects = _structs_one_by_one(decoder, lines)
+    if lines.joined.count(b'"') != rules.quotes * len(lines):
+        suspects |= lines.quotes() > rules.quotes
+    if not suspects.any():
+        return found, rows
+    for row in np.flatnonzero(suspects):
+        reason = _verdict(rules, lines, int(row), own_times)
+        if reason is None:
+            suspects[row] = False
+        else:
+            refused.append(_refuse(lines, int(row), reason))
+    rows = np.flatnonzero(~suspects)
+    return [found[row] for row in rows], rows
+
+
+def _structs_one_by_one(
+    decoder: msgspec.json.Decoder, lines: Lines
+) -> tuple[list[Any], NDArray[np.bool_]]:
+    found: list[Any] = []
+    failed = np.zeros(len(lines), np.bool_)
+    for row in range(len(lines)):
+        line = lines.line(row)
+        try:
+            if len(line) > events.MAX_LINE_BYTES or not (line.isascii() or is_utf8(line)):
+                raise InvalidEvent(Reason.TOO_LARGE, "or not UTF-8")
+            found.append(decoder.decode(line))
+        except (InvalidEvent, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            failed[row] = True
+            found.append(None)
+    return found, failed
+
+
+def _verdict(rules: Kind, lines: Lines, row: int, own_times: bool) -> InvalidEvent | None:
+    published_ms = None if own_times else lines.of_block(row).published_ms
+    schema = lines.of_block(row).schema
+    try:
+        events.decode_line(rules.name, lines.line(row), published_ms, schema)
+    except InvalidEvent as reason:
+        return reason
+    return None
+
+
+def _play_frame(
+    rules: Kind, lines: Lines, found: list[Any], rows: NDArray[np.int64], refused: list[_Refused]
+) -> pl.DataFrame:
+    zips = [event.zip for event in found]
+    times = parse_times([event.played_at for event in found])
+    published = _published_column(lines, found, rows, times.ms)
+    good = times.valid & published.valid & _digits(zips) & _in_time(times.ms, published.ms)
+    frame = pl.DataFrame(
+        {
+            "event_id": [event.event_id for event in found],
+            "customer_id": [event.customer_id for event in found],
+            "track_id": [event.track_id for event in found],
+            "played_at": times.ms,
+            "local_hour": times.local_hour,
+            "is_mobile": [event.is_mobile for event in found],
+            "zip": zips,
+            "published_at": published.ms,
+            schemas.PUBLISH_TIME: _publish_times(lines, rows),
+        },
+        schema=_physical(schemas.RAW_PLAYS),
+    )
+    return _keep(rules, lines, rows, frame, good, refused).cast(schemas.RAW_PLAYS)
+
+
+def _ad_frame(
+    rules: Kind, lines: Lines, found: list[Any], rows: NDArray[np.int64], refused: list[_Refused]
+) -> pl.DataFrame:
+    times = parse_times([event.at for event in found])
+    published = _published_column(lines, found, rows, times.ms)
+    good = times.valid & published.valid & _in_time(times.ms, published.ms)
+    frame = pl.DataFrame(
+        {
+            "event_id": [event.event_id for event in found],
+            "customer_id": [event.customer_id for event in found],
+            "ad": [event.ad for event in found],
+            "action": [event.action for event in found],
+            "offer_id": [event.offer_id for event in found],
+            "at": times.ms,
+            "published_at": published.ms,
+            "is_late": published.ms - times.ms > events.LATE_AFTER_MS,
+            schemas.PUBLISH_TIME: _publish_times(lines, rows),
+        },
+        schema=_physical(schemas.RAW_AD_EVENTS),
+    )
+    return _keep(rules, lines, rows, frame, good, refused).cast(schemas.RAW_AD_EVENTS)
+
+
+def _keep(
+    rules: Kind,
+    lines: Lines,
+    rows: NDArray[np.int64],
+    frame: pl.DataFrame,
+    good: NDArray[np.bool_],
+    refused: list[_Refused],
+) -> pl.DataFrame:
+    """The good rows; each of the others is refused with the verdict of `decode_line`."""
+    if good.all():
+        return frame
+    for row in rows[~good]:
+        reason = _verdict(rules, lines, int(row), lines.of_block(row).own_times)
+        assert reason is not None, "columns and lines disagree about an event"
+        refused.append(_refuse(lines, int(row), reason))
+    return frame.filter(pl.Series(good))
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    ms: NDArray[np.int64]
+    valid: NDArray[np.bool_]
+
+
+def _published_column(
+    lines: Lines, found: list[Any], rows: NDArray[np.int64], at_ms: NDArray[np.int64]
+) -> _Published:
+    if not lines.blocks[0].own_times:
+        by_block = np.array([block.published_ms for block in lines.blocks], np.int64)
+        return _Published(by_block[lines.block[rows]], np.ones(len(rows), np.bool_))
+    own = [event.published_at for event in found]
+    ms, valid = at_ms.copy(), np.ones(len(rows), np.bool_)
+    stated = np.flatnonzero(np.fromiter((text is not None for text in own), np.bool_, len(own)))
+    if len(stated):
+        times = parse_times([own[row] for row in stated])
+        ms[stated], valid[stated] = times.ms, times.valid
+    return _Published(ms, valid)
+
+
+def _publish_times(lines: Lines, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    by_block = np.array([block.publish_time_ms for block in lines.blocks], np.int64)
+    return by_block[lines.block[rows]]
+
+
+def _in_time(at_ms: NDArray[np.int64], published_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
+    age = published_ms - at_ms
+    return (age <= events.MAX_AGE_MS) & (age >= -events.MAX_SKEW_MS)
+
+
+def _digits(zips: list[str]) -> NDArray[np.bool_]:
+    """Which of these strings of 5 characters are 5 ASCII digits."""
+    joined = "".join(zips)
+    if not joined.isascii():
+        return np.fromiter((z.isascii() and z.isdigit() for z in zips), np.bool_, len(zips))
+    marks = np.frombuffer(joined.encode("ascii"), np.uint8).reshape(-1, 5)
+    return np.asarray(((marks - np.uint8(_ZERO)) <= 9).all(axis=1))
+
+
+def _physical(schema: pl.Schema) -> dict[str, pl.DataType]:
+    return {
+        name: pl.Int64() if dtype == schemas.TIMESTAMP else dtype for name, dtype in schema.items()
+    }
+
+
+def _too_large(size: int) -> InvalidEvent:
+    return InvalidEvent(Reason.TOO_LARGE, f"{size} bytes in a line, at most 65536")
+
+
+def _refuse(lines: Lines, row: int, reason: InvalidEvent) -> _Refused:
+    line = lines.line(row)
+    kept = line[:KEPT_BYTES] if reason.reason is Reason.TOO_LARGE else line
+    return _refused(lines, row, Refusal(reason.reason, reason.detail, kept, len(kept) < len(line)))
+
+
+def _refused(lines: Lines, row: int, refusal: Refusal) -> _Refused:
+    block = lines.of_block(row)
+    published_ms = block.published_ms
+    if block.own_times:
+        published_ms = events.stated_time(refusal.payload, block.published_ms)
+    return _Refused(f"{block.id}:{lines.number(row)}", block, published_ms, refusal)
+
+
+def _dead_letters(refused: list[_Refused]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "id": [r.id for r in refused],
+            "received_at": [r.published_ms for r in refused],
+            "source": [r.block.source for r in refused],
+            "reason": [r.refusal.reason for r in refused],
+            "detail": [r.refusal.detail for r in refused],
+            "payload": [r.refusal.payload for r in refused],
+            "attributes": [_attributes(r) for r in refused],
+        },
+        schema=_physical(schemas.DEAD_LETTERS),
+    ).cast(schemas.DEAD_LETTERS)
+
+
+def _attributes(refused: _Refused) -> str:
+    """What a replay needs beside the payload: the message's attributes, the kind of the line."""
+    block, refusal = refused.block, refused.refusal
+    attributes = {"kind": block.kind, "schema": block.schema, **block.attributes}
+    if refusal.kind is not None:
+        attributes["kind"] = refusal.kind
+    if refusal.cut:
+        attributes["cut"] = "true"
+    return json.dumps(attributes, sort_keys=True)
