@@ -1,0 +1,1 @@
+"""The door that events come in by."""

@@ -1,0 +1,1 @@
+"""What every door needs: answers and refusals, signatures, admission, log lines."""
