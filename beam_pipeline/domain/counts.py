@@ -1,0 +1,245 @@
+"""The counts of listening and of data health: sums kept per cell, changes given absolutely.
+
+A cell is (dimension, key, 5-minute bucket). Deltas of all shards add up in any order; what has
+changed since the last time comes out as whole rows, so writing a row twice, or an older one
+after a newer one, can do no harm where the store keeps the larger.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from beam_pipeline.domain import health
+from beam_pipeline.domain.deltas import CODED, DELTA, DIMENSIONS, LABELLED, SLIDING
+from beam_pipeline.domain.index import PairIndex
+from beam_pipeline.domain.schemas import HEALTH, LISTENING
+from beam_pipeline.domain.windows import BUCKET_MS, SLIDING_BUCKETS
+
+RING = 128
+"""Buckets that are kept: 10 h 40 min, which is more than the horizon, the latest play and the
+skew together."""
+
+_WINDOWS = SLIDING_BUCKETS * BUCKET_MS
+
+
+class _Ring:
+    """One number a cell, for the newest RING buckets."""
+
+    def __init__(self, dtype: type) -> None:
+        self.cells: NDArray = np.zeros((1 << 10, RING), dtype)
+
+    def reserve(self, size: int) -> None:
+        if size > len(self.cells):
+            grown = np.zeros((max(size, 2 * len(self.cells)), RING), self.cells.dtype)
+            grown[: len(self.cells)] = self.cells
+            self.cells = grown
+
+
+class Counts:
+    """The sums. `add` deltas, take what `changed`; `snapshot` is their smallest equal delta."""
+
+    def __init__(self) -> None:
+        self._keys = PairIndex()
+        self._dimension = np.zeros(0, np.uint8)
+        self._value = np.zeros(0, np.int64)
+        self._labels: dict[int, str] = {}
+        self._plays, self._listeners, self._sliding = (_Ring(np.int32) for _ in range(3))
+        self._dirty, self._dirty_sliding = (_Ring(np.bool_) for _ in range(2))
+        self._newest: int | None = None
+        self._health = pl.DataFrame(schema=HEALTH)
+        self._changed_minutes: set[int] = set()
+
+    def add(self, delta: pl.DataFrame) -> pl.DataFrame:
+        """Add a DELTA; give the changed rows that became final by it, as their buckets leave.
+
+        Returns:
+            LISTENING, usually empty.
+        """
+        if delta.is_empty():
+            return pl.DataFrame(schema=LISTENING)
+        bucket = delta["bucket"].to_numpy()
+        leaving = self._advance(int(bucket.max()) + SLIDING_BUCKETS - 1)
+        assert self._newest is not None
+        kept = bucket > self._newest - RING + SLIDING_BUCKETS
+        if not kept.all():
+            delta, bucket = delta.filter(pl.Series(kept)), bucket[kept]
+        key = self._number(delta)
+        for ring in self._rings():
+            ring.reserve(len(self._keys))
+        place = key * RING + bucket % RING
+        plays = delta["plays"].to_numpy()
+        np.add.at(self._plays.cells.reshape(-1), place, plays)
+        np.add.at(self._listeners.cells.reshape(-1), place, delta["listeners"].to_numpy())
+        self._dirty.cells.reshape(-1)[place] = True
+        for step, name in enumerate(SLIDING):
+            ending = key * RING + (bucket + step) % RING
+            np.add.at(self._sliding.cells.reshape(-1), ending, delta[name].to_numpy())
+            self._dirty_sliding.cells.reshape(-1)[ending] = True
+        return leaving
+
+    def add_health(self, delta: pl.DataFrame) -> None:
+        """Add a HEALTH frame."""
+        if delta.is_empty():
+            return
+        self._health = health.add([self._health, delta])
+        self._changed_minutes.update(delta["minute"].to_physical().to_list())
+
+    def changed(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The LISTENING and HEALTH rows that changed since the last call, as absolute values."""
+        listening = self._listening(slice(0, RING))
+        minutes = pl.Series(list(self._changed_minutes), dtype=pl.Int64)
+        changed = self._health.filter(pl.col("minute").to_physical().is_in(minutes.implode()))
+        self._changed_minutes.clear()
+        self._forget_minutes()
+        return listening, changed
+
+    def snapshot(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """A DELTA and a HEALTH frame that sum up everything that is kept."""
+        rows, columns = np.nonzero(
+            (self._plays.cells != 0) | (self._listeners.cells != 0) | (self._sliding.cells != 0)
+        )
+        names = self._names(rows)
+        delta = pl.DataFrame(
+            {
+                "dimension": self._dimension[rows],
+                "value": self._value[rows],
+                "label": names,
+                "bucket": self._bucket_of(columns),
+                "plays": self._plays.cells[rows, columns],
+                "listeners": self._listeners.cells[rows, columns],
+                SLIDING[0]: self._sliding.cells[rows, columns],
+                **dict.fromkeys(SLIDING[1:], np.zeros(len(rows), np.int64)),
+            },
+        ).cast(DELTA)
+        return delta, self._health
+
+    def _rings(self) -> tuple[_Ring, ...]:
+        return (
+            self._plays,
+            self._listeners,
+            self._sliding,
+            self._dirty,
+            self._dirty_sliding,
+        )
+
+    def _number(self, delta: pl.DataFrame) -> NDArray[np.int64]:
+        dimension, value = delta["dimension"].to_numpy(), delta["value"].to_numpy()
+        before = len(self._keys)
+        key = self._keys.add(dimension.astype(np.int64), value)
+        if len(self._keys) > before:
+            fresh = np.flatnonzero(key >= before)
+            size = len(self._keys)
+            self._dimension = np.concatenate((self._dimension, np.zeros(size - before, np.uint8)))
+            self._value = np.concatenate((self._value, np.zeros(size - before, np.int64)))
+            self._dimension[key[fresh]] = dimension[fresh]
+            self._value[key[fresh]] = value[fresh]
+            labels = delta["label"].gather(fresh)
+            named = labels.is_not_null().to_numpy()
+            self._labels.update(
+                zip(key[fresh][named].tolist(), labels.drop_nulls().to_list(), strict=True)
+            )
+        return key
+
+    def _advance(self, newest: int) -> pl.DataFrame:
+        """Make room for buckets up to `newest`."""
+        if self._newest is None:
+            self._newest = newest
+        steps = newest - self._newest
+        if steps <= 0:
+            return pl.DataFrame(schema=LISTENING)
+        oldest = self._newest - RING + 1
+        final = np.arange(oldest, min(newest - RING + SLIDING_BUCKETS, self._newest) + 1)
+        rows = self._listening(final % RING)
+        leaving = final[final <= newest - RING] % RING
+        self._newest = newest
+        for ring in self._rings():
+            ring.cells[:, leaving] = 0
+        self._compact()
+        return rows
+
+    def _compact(self) -> None:
+        """Forget the keys of which nothing is kept any more, once they are the larger part."""
+        size = len(self._keys)
+        if size < 4096:
+            return
+        used = (self._plays.cells[:size] != 0).any(axis=1)
+        used |= (self._sliding.cells[:size] != 0).any(axis=1)
+        if 2 * int(used.sum()) > size:
+            return
+        kept = np.flatnonzero(used)
+        self._dimension, self._value = self._dimension[kept], self._value[kept]
+        self._labels = {
+            new: self._labels[old] for new, old in enumerate(kept.tolist()) if old in self._labels
+        }
+        self._keys = PairIndex()
+        self._keys.add_distinct(self._dimension.astype(np.int64), self._value)
+        for ring in self._rings():
+            ring.cells = ring.cells[kept].copy()
+
+    def _listening(self, columns: slice | NDArray[np.int64]) -> pl.DataFrame:
+        """The changed rows of some of the ring's columns; they count as unchanged afterwards."""
+        parts = []
+        places = np.arange(RING)[columns]
+        for dirty, sliding in ((self._dirty, False), (self._dirty_sliding, True)):
+            row, place = np.nonzero(dirty.cells[:, columns])
+            dirty.cells[:, columns] = False
+            parts.append(self._rows(row, places[place], sliding=sliding))
+        return pl.concat(parts)
+
+    def _rows(
+        self, row: NDArray[np.int64], column: NDArray[np.int64], *, sliding: bool
+    ) -> pl.DataFrame:
+        end = (self._bucket_of(column) + 1) * BUCKET_MS
+        if sliding:
+            plays = sum(
+                self._plays.cells[row, (column - step) % RING].astype(np.int64)
+                for step in range(SLIDING_BUCKETS)
+            )
+            listeners, length = self._sliding.cells[row, column], _WINDOWS
+        else:
+            plays = self._plays.cells[row, column]
+            listeners, length = self._listeners.cells[row, column], BUCKET_MS
+        rows = pl.DataFrame(
+            {
+                "window_start": end - length,
+                "window_end": end,
+                "dimension": pl.Series(DIMENSIONS).gather(self._dimension[row]),
+                "key": self._keys_of(row),
+                "plays": plays,
+                "listeners": listeners,
+            }
+        )
+        return rows.filter(pl.col("plays") > 0).cast(LISTENING)
+
+    def _bucket_of(self, column: NDArray[np.int64]) -> NDArray[np.int64]:
+        assert self._newest is not None or not len(column)
+        newest = self._newest or 0
+        return newest - (newest - column) % RING
+
+    def _names(self, rows: NDArray[np.int64]) -> pl.Series:
+        """The label of each row's key, null but for LABELLED."""
+        distinct, place = np.unique(rows, return_inverse=True)
+        labels = [self._labels.get(row) for row in distinct.tolist()]
+        return pl.Series(labels, dtype=pl.String).gather(place)
+
+    def _keys_of(self, rows: NDArray[np.int64]) -> pl.Series:
+        distinct, place = np.unique(rows, return_inverse=True)
+        return pl.Series([self._key(row) for row in distinct.tolist()], dtype=pl.String).gather(
+            place
+        )
+
+    def _key(self, row: int) -> str:
+        name, value = DIMENSIONS[self._dimension[row]], int(self._value[row])
+        if name in LABELLED:
+            return self._labels[row]
+        return CODED[name][value] if name in CODED else str(value)
+
+    def _forget_minutes(self) -> None:
+        """Drop the minutes of health that lie further back than any event can still reach."""
+        if self._health.height > 2 * _HEALTH_MINUTES:
+            self._health = self._health.sort("minute").tail(_HEALTH_MINUTES)
+
+
+_HEALTH_MINUTES = 24 * 60

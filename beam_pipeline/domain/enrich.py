@@ -1,0 +1,82 @@
+"""The enrichment join: what is known of customer, track and place goes onto each play.
+
+An unknown customer or track leaves its fields null and the play accepted; `joined` says how many
+of the two were found, so that a later run with better reference data may replace the row.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from beam_pipeline.domain import schemas
+from beam_pipeline.domain.events import LATE_AFTER_MS
+from beam_pipeline.domain.references import Places, References
+
+_AGE_BAND_STARTS = np.array([18, 25, 35, 45, 55, 65])
+_GENDERS = pl.Series(schemas.GENDERS)
+_LEVELS = pl.Series(schemas.LEVELS)
+_CAMPAIGNS = pl.Series(schemas.CAMPAIGNS)
+_AGE_BANDS = pl.Series(schemas.AGE_BANDS)
+
+
+class Enriched(NamedTuple):
+    """Enriched plays and the codes that the counts are made of, all [n]."""
+
+    plays: pl.DataFrame
+    """PLAYS and `publish_time`."""
+    gender: NDArray[np.int64]
+    age_band: NDArray[np.int64]
+    level: NDArray[np.int64]
+    """Codes; the length of the encoding stands for unknown."""
+    known_customer: NDArray[np.bool_]
+    known_track: NDArray[np.bool_]
+
+
+def age_band_code(age: pl.Series) -> NDArray[np.int64]:
+    """The place of each age in AGE_BANDS, int64 [n]; null gives len(AGE_BANDS)."""
+    filled = age.fill_null(-1).to_numpy()
+    code = np.searchsorted(_AGE_BAND_STARTS, filled, side="right")
+    return np.where(filled < 0, len(schemas.AGE_BANDS), code)
+
+
+def enrich(raw: pl.DataFrame, references: References, places: Places) -> Enriched:
+    """Join RAW_PLAYS with what is known; order and number of rows stay."""
+    customers = references.customers(raw["customer_id"].to_numpy())
+    tracks = references.tracks(raw["track_id"].to_numpy())
+    zips = raw["zip"].cast(pl.Int64).to_numpy()
+    gender, level = _codes(customers["gender"], _GENDERS), _codes(customers["level"], _LEVELS)
+    age_band = age_band_code(customers["age"])
+    known_customer, known_track = customers["known"].to_numpy(), tracks["known"].to_numpy()
+    lateness = raw["published_at"].to_physical() - raw["played_at"].to_physical()
+    plays = raw.select(
+        *(name for name in schemas.RAW_PLAYS if name not in ("published_at", schemas.PUBLISH_TIME)),
+        places.state.gather(zips).alias("state"),
+        places.location.gather(zips).alias("location"),
+        tracks["title"],
+        tracks["artist"],
+        tracks["length_s"],
+        _decoded(gender, _GENDERS).alias("gender"),
+        customers["age"],
+        _decoded(age_band, _AGE_BANDS).alias("age_band"),
+        _decoded(level, _LEVELS).alias("level"),
+        _decoded(_codes(customers["campaign"], _CAMPAIGNS), _CAMPAIGNS).alias("campaign"),
+        "published_at",
+        (lateness > LATE_AFTER_MS).alias("is_late"),
+        pl.Series("joined", known_customer.astype(np.int8) + known_track.astype(np.int8)),
+        schemas.PUBLISH_TIME,
+    )
+    return Enriched(plays, gender, age_band, level, known_customer, known_track)
+
+
+def _codes(codes: pl.Series, names: pl.Series) -> NDArray[np.int64]:
+    """Codes as int64 [n]; null and a code without a name give len(names)."""
+    filled = codes.fill_null(-1).to_numpy().astype(np.int64)
+    return np.where((filled < 0) | (filled >= len(names)), len(names), filled)
+
+
+def _decoded(codes: NDArray[np.int64], names: pl.Series) -> pl.Series:
+    return names.extend_constant(None, 1).gather(codes)
