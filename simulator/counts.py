@@ -1,0 +1,191 @@
+"""True interests and true listening, recounted from the accepted plays, hour by hour.
+
+Nothing clever on purpose: each window is cut out and counted on its own, each play looks back half
+an hour. Only plays of the last hours are held.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from simulator.catalogue import Catalogue
+from simulator.people import BANDS, GENDERS, LEVELS, People
+from simulator.places import HOUR_MS, Places
+
+FIVE_MS = 300_000
+HALF_HOUR_MS = 1_800_000
+ENOUGH = 3
+"""Plays of one track within half an hour that make an interest."""
+
+HEARD = pl.Schema(
+    {
+        "played": pl.Int64(),
+        "customer_id": pl.Int64(),
+        "person": pl.Int32(),
+        "track_id": pl.Int64(),
+        "track": pl.Int32(),
+        "mobile": pl.Boolean(),
+        "place": pl.Int32(),
+    }
+)
+"""What counting needs of an accepted play that was not too late."""
+
+TIME = pl.Datetime("ms", "UTC")
+LISTENING = {"window_start": TIME, "window_end": TIME, "dimension": pl.String(),
+             "key": pl.String(), "plays": pl.Int64(), "listeners": pl.Int64()}  # fmt: skip
+UNKNOWN = "unknown"
+
+
+@dataclass(eq=False)
+class Recent:
+    """The plays of the hours that can still change."""
+
+    hours: defaultdict[int, list[pl.DataFrame]] = field(default_factory=lambda: defaultdict(list))
+    counted: int = -1
+
+    def add(self, heard: pl.DataFrame) -> None:
+        """Keep HEARD rows by the hour they were played in."""
+        parts = heard.with_columns(hour=pl.col("played") // HOUR_MS).partition_by(
+            "hour", as_dict=True, include_key=False
+        )
+        for (hour,), part in parts.items():
+            self.hours[int(hour)].append(part)
+
+    def ready(self, before_ms: int) -> list[int]:
+        """The hours to count, now that all plays of before `before_ms` are here.
+
+        The hour after a play counts too: a window that holds the play can end in it.
+        """
+        touched = {hour + more for hour in self.hours for more in (0, 1)} - {self.counted}
+        return sorted(hour for hour in touched if (hour + 1) * HOUR_MS <= before_ms)
+
+    def around(self, hour: int) -> pl.DataFrame:
+        """The plays of an hour and of the half hour before it, by time."""
+        parts = self.hours.get(hour - 1, []) + self.hours.get(hour, [])
+        around = pl.concat(parts) if parts else HEARD.to_frame()
+        return around.filter(pl.col("played") >= hour * HOUR_MS - HALF_HOUR_MS).sort("played")
+
+    def done(self, hour: int) -> None:
+        """An hour is counted: only the one after it still looks back at its plays."""
+        self.counted = hour
+        self.hours.pop(hour - 1, None)
+
+
+@dataclass(frozen=True, eq=False)
+class Dimensions:
+    """The keys of every dimension as small codes, and their names."""
+
+    people: People
+    catalogue: Catalogue
+    places: Places
+
+    def coded(self, heard: pl.DataFrame) -> pl.DataFrame:
+        """Columns played, customer_id and one of codes for each dimension; -1 is unknown."""
+        person, track = heard["person"].to_numpy(), heard["track"].to_numpy()
+        known = person >= 0
+
+        def of(trait: np.ndarray) -> np.ndarray:
+            return np.where(known, trait[person], -1).astype(np.int64)
+
+        return heard.select(
+            "played",
+            "customer_id",
+            device=pl.col("mobile").cast(pl.Int64),
+            gender=of(self.people.gender),
+            age_band=of(self.people.band),
+            level=of(self.people.level),
+            state=self.places.state_codes[heard["place"].to_numpy()],
+            track="track_id",
+            artist=np.where(track >= 0, self.catalogue.artist_codes[track], -1),
+            all=pl.lit(0, pl.Int64),
+        )
+
+    def named(self, dimension: str, codes: pl.Series) -> pl.Series:
+        """The keys as the stores write them."""
+        if dimension == "track":
+            return codes.cast(pl.String)
+        names = {
+            "device": ("pc", "mobile"),
+            "gender": GENDERS,
+            "age_band": BANDS,
+            "level": LEVELS,
+            "state": self.places.state_names,
+            "artist": self.catalogue.artist_names,
+            "all": ("all",),
+        }[dimension]
+        code = codes.to_numpy()
+        name = pl.Series(names, dtype=pl.String).gather(np.clip(code, 0, len(names) - 1))
+        known = pl.Series((code >= 0) & (code < len(names)))
+        return name.zip_with(known, pl.Series([UNKNOWN]).new_from_index(0, len(code)))
+
+
+def listening(around: pl.DataFrame, hour: int, dimensions: Dimensions) -> pl.DataFrame:
+    """LISTENING rows of all windows that end within (hour, hour + 1] hours.
+
+    `around` holds, by time, the plays of that hour and of the half hour before it.
+    """
+    coded = dimensions.coded(around)
+    played = around["played"].to_numpy()
+    rows = []
+    for end in range(hour * HOUR_MS + FIVE_MS, (hour + 1) * HOUR_MS + FIVE_MS, FIVE_MS):
+        for length in (FIVE_MS, HALF_HOUR_MS):
+            first, last = np.searchsorted(played, [end - length, end])
+            if first < last:
+                rows += _window(coded[int(first) : int(last)], end - length, end)
+    if not rows:
+        return pl.DataFrame(schema=LISTENING)
+    counted = pl.concat(rows)
+    named = [
+        part.with_columns(key=dimensions.named(str(dimension), part["key"]))
+        for (dimension,), part in counted.partition_by("dimension", as_dict=True).items()
+    ]
+    return pl.concat(named).select(
+        pl.col("window_start", "window_end").cast(TIME), "dimension", "key", "plays", "listeners"
+    )
+
+
+def _window(plays: pl.DataFrame, start: int, end: int) -> list[pl.DataFrame]:
+    """Plays and distinct listeners in one window, by each dimension."""
+    return [
+        plays.group_by(key=dimension)
+        .agg(plays=pl.len().cast(pl.Int64), listeners=pl.n_unique("customer_id").cast(pl.Int64))
+        .with_columns(
+            window_start=pl.lit(start), window_end=pl.lit(end), dimension=pl.lit(dimension)
+        )
+        for dimension in plays.columns[2:]
+    ]
+
+
+def interests(around: pl.DataFrame, hour: int) -> pl.DataFrame:
+    """Interests that plays of the hour qualify for: customer_id, track_id, since, latest, peak.
+
+    A play at t qualifies when the closed half hour [t - 30 min, t] holds three plays of its track
+    by its customer; `since`, `latest` are int64 ms. To be merged over the hours.
+    """
+    often = around.filter(pl.len().over("customer_id", "track_id") >= ENOUGH)
+    often = often.sort("customer_id", "track_id", "played")
+    pair = often.select(pl.struct("customer_id", "track_id").rle_id()).to_series().to_numpy()
+    since_hour = often["played"].to_numpy() - (hour * HOUR_MS - HALF_HOUR_MS)
+    line = pair.astype(np.int64) * (10 * HOUR_MS) + since_hour
+    upto = np.searchsorted(line, line, side="right")
+    count = upto - np.searchsorted(line, line - HALF_HOUR_MS, side="left")
+    return (
+        often.with_columns(count=pl.Series(count, dtype=pl.Int32))
+        .filter((pl.col("count") >= ENOUGH) & (pl.col("played") >= hour * HOUR_MS))
+        .group_by("customer_id", "track_id")
+        .agg(since=pl.min("played"), latest=pl.max("played"), peak=pl.max("count"))
+    )
+
+
+def merged(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Interests found hour by hour as one record each: min, max, max."""
+    return (
+        pl.concat(parts)
+        .group_by("customer_id", "track_id")
+        .agg(pl.min("since"), pl.max("latest"), pl.max("peak"))
+        .sort("customer_id", "track_id")
+    )
