@@ -57,12 +57,19 @@ class Account:
     _recent: Recent = field(default_factory=Recent)
 
     def take(self, kind: str, events: pl.DataFrame) -> npt.NDArray[np.bool_]:
-        """Account for PLAYS ("play") or ADS ("ad"); says which rows were accepted."""
+        """Account for PLAYS ("play") or ADS ("ad"); says which rows were accepted.
+
+        Where there is a column `verdict` (String: the reason that the function gave, null for a
+        line that it took), it is followed, and `disagreements` counts where it is not ours.
+        """
         if not events.height:
             return np.zeros(0, bool)
         events = events.with_columns(
-            event_id=self.writer.event_ids(events), reason=_reason(kind, events)
+            event_id=self.writer.event_ids(events), expected=_reason(kind, events)
         )
+        given = "verdict" if "verdict" in events.columns else "expected"
+        events = events.with_columns(reason=given)
+        self.totals["disagreements"] += int(events["reason"].ne_missing(events["expected"]).sum())
         rejected = events["reason"].is_not_null().to_numpy()
         first = self._first_published(kind, events, ~rejected)
         duplicate = first >= 0
@@ -95,6 +102,7 @@ class Account:
             "interests": found.height,
             "plays": self.totals["play accepted"],
             "ad_events": self.totals["ad accepted"],
+            "disagreements": self.totals["disagreements"],
             "rejected_by_reason": dict(sorted(self.reasons.items())),
             **about,
         }
@@ -233,6 +241,7 @@ def _rejects(kind: str, events: pl.DataFrame) -> pl.DataFrame:
         "event_id",
         "customer_id",
         "reason",
+        "expected",
         kind=pl.lit(kind),
         flaw=flaws.gather(events["flaw"]),
         published_at=pl.col("published").cast(TIME),

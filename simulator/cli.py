@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import UTC, date, datetime
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from simulator.catalogue import write_catalogue
+from simulator.door import Refused
 from simulator.errors import UsageError
 from simulator.faults import Fault, Faults
 from simulator.files import write_run
+from simulator.live import FOREVER_S, LONGEST_BACKLOG_MS, Sending, post_run
 from simulator.people import DAY_MS, write_people
 from simulator.places import HOUR_MS, Places
 from simulator.settings import Settings
@@ -53,7 +56,73 @@ def parser() -> argparse.ArgumentParser:
     _customers(commands.add_parser("customers", help="write a customers CSV"))
     _tracks(commands.add_parser("tracks", help="write a tracks CSV"))
     _plays(commands.add_parser("plays", help="write plays and ad events to files, with their key"))
+    _http(commands.add_parser("http", help="post plays and ad events to the ingest function"))
     return top
+
+
+def _http(sub: argparse.ArgumentParser) -> None:
+    sub.description = (
+        "Posts to the ingest function: the backlog as fast as it goes, then live at --rate; or, "
+        "with --simulated, a stretch of simulated time as fast as the function takes it (the "
+        "function must run with ENCORE_SIMULATED_TIME=1). Ends by itself, or cleanly on Ctrl-C; "
+        "then writes the answer key and prints its summary as JSON."
+    )
+    sub.add_argument("--url", required=True, help="e.g. http://127.0.0.1:8080")
+    sub.add_argument("--key-id", metavar="ID", help="whose secret signs the requests")
+    sub.add_argument("--secret-file", type=Path, metavar="FILE", help="holds that secret")
+    real = sub.add_argument_group("real time")
+    real.add_argument("--backlog", type=_duration, default=0, metavar="1h",
+                      help="plays of the time before now, posted first (at most 110m)")  # fmt: skip
+    real.add_argument("--live", action="store_true", help="go on live")
+    real.add_argument("--for", dest="live_s", type=_positive, metavar="S",
+                      help="live for so many seconds (until stopped)")  # fmt: skip
+    simulated = sub.add_argument_group("simulated time")
+    simulated.add_argument("--simulated", action="store_true")
+    simulated.add_argument("--start", type=_moment, metavar="TIME")
+    simulated.add_argument("--hours", type=_positive, metavar="H")
+    sub.add_argument("--batch", type=_batch, default=200, metavar="N",
+                     help="events a request, 1 to 1000 (200)")  # fmt: skip
+    sub.add_argument("--connections", type=_connections, default=4, metavar="N")
+    sub.add_argument("--status", type=Path, metavar="FILE",
+                     help="where the run stands, one JSON line, replaced every second")  # fmt: skip
+    sub.add_argument("--key", type=Path, metavar="DIR", help="an empty folder for the answer key")
+    _listeners(sub)
+    sub.set_defaults(run=_post)
+
+
+def _post(args: argparse.Namespace) -> int:
+    settings, sending = _settings(args), _sending(args)
+    try:
+        summary = post_run(settings, sending)
+    except Refused as refusal:
+        print(refusal, file=sys.stderr)
+        return 1
+    print(json.dumps(summary))
+    return 0
+
+
+def _sending(args: argparse.Namespace) -> Sending:
+    if (args.key_id is None) != (args.secret_file is None):
+        raise UsageError("--key-id and --secret-file belong together.")
+    if args.simulated:
+        if args.backlog or args.live or args.live_s:
+            raise UsageError("--simulated has no --backlog, --live or --for.")
+        if args.start is None or args.hours is None:
+            raise UsageError("--simulated needs --start and --hours.")
+        span = (args.start, args.start + max(1, int(args.hours * HOUR_MS)))
+    else:
+        if args.start is not None or args.hours is not None:
+            raise UsageError("--start and --hours belong to --simulated.")
+        if args.backlog > LONGEST_BACKLOG_MS:
+            raise UsageError("--backlog is at most 110m: plays older than two hours are too late.")
+        live = args.live or args.live_s is not None
+        if not live and not args.backlog:
+            raise UsageError("Say what to post: --backlog, --live or --simulated.")
+        now = int(time.time() * 1000)
+        length = int((args.live_s or FOREVER_S) * 1000) if live else 0
+        span = (now - args.backlog, now + length)
+    return Sending(args.url, args.key_id, args.secret_file, span, args.simulated, args.batch,
+                   args.connections, args.status, args.key)  # fmt: skip
 
 
 def _customers(sub: argparse.ArgumentParser) -> None:
@@ -162,6 +231,20 @@ def _fault(text: str) -> Fault:
         _number(rate, float, lambda x: 0 <= x <= 100, "a RATE or RATE:SEED"),
         _seed(seed) if colon else None,
     )
+
+
+def _duration(text: str) -> int:
+    unit = {"s": 1_000, "m": 60_000, "h": HOUR_MS}.get(text[-1:])
+    number = _number(text[:-1] if unit else text, float, lambda x: 0 <= x < 1e9, "a time like 30m")
+    return int(number * (unit or 1_000))
+
+
+def _batch(text: str) -> int:
+    return _number(text, int, lambda n: 1 <= n <= 1000, "a whole number from 1 to 1000")
+
+
+def _connections(text: str) -> int:
+    return _number(text, int, lambda n: 1 <= n <= 64, "a whole number from 1 to 64")
 
 
 def _moment(text: str) -> int:
