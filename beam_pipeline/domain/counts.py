@@ -7,6 +7,8 @@ after a newer one, can do no harm where the store keeps the larger.
 
 from __future__ import annotations
 
+from enum import IntFlag
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -22,6 +24,23 @@ RING = 128
 skew together."""
 
 _WINDOWS = SLIDING_BUCKETS * BUCKET_MS
+
+
+def no_delta() -> pl.DataFrame:
+    """A DELTA that adds nothing."""
+    return DELTA.to_frame()
+
+
+class Reader(IntFlag):
+    """Who takes changes: each is told of every change, at its own pace."""
+
+    LIVE = 1
+    """The stores that people watch."""
+    LEDGER = 2
+    """The store that keeps every version of a row."""
+
+
+_EVERY_READER = np.uint8(sum(Reader))
 
 
 class _Ring:
@@ -46,10 +65,10 @@ class Counts:
         self._value = np.zeros(0, np.int64)
         self._labels: dict[int, str] = {}
         self._plays, self._listeners, self._sliding = (_Ring(np.int32) for _ in range(3))
-        self._dirty, self._dirty_sliding = (_Ring(np.bool_) for _ in range(2))
+        self._dirty, self._dirty_sliding = (_Ring(np.uint8) for _ in range(2))
         self._newest: int | None = None
         self._health = pl.DataFrame(schema=HEALTH)
-        self._changed_minutes: set[int] = set()
+        self._changed_minutes: dict[Reader, set[int]] = {reader: set() for reader in Reader}
 
     def add(self, delta: pl.DataFrame) -> pl.DataFrame:
         """Add a DELTA; give the changed rows that became final by it, as their buckets leave.
@@ -72,11 +91,11 @@ class Counts:
         plays = delta["plays"].to_numpy()
         np.add.at(self._plays.cells.reshape(-1), place, plays)
         np.add.at(self._listeners.cells.reshape(-1), place, delta["listeners"].to_numpy())
-        self._dirty.cells.reshape(-1)[place] = True
+        self._dirty.cells.reshape(-1)[place] = _EVERY_READER
         for step, name in enumerate(SLIDING):
             ending = key * RING + (bucket + step) % RING
             np.add.at(self._sliding.cells.reshape(-1), ending, delta[name].to_numpy())
-            self._dirty_sliding.cells.reshape(-1)[ending] = True
+            self._dirty_sliding.cells.reshape(-1)[ending] = _EVERY_READER
         return leaving
 
     def add_health(self, delta: pl.DataFrame) -> None:
@@ -84,14 +103,15 @@ class Counts:
         if delta.is_empty():
             return
         self._health = health.add([self._health, delta])
-        self._changed_minutes.update(delta["minute"].to_physical().to_list())
+        for minutes in self._changed_minutes.values():
+            minutes.update(delta["minute"].to_physical().to_list())
 
-    def changed(self) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The LISTENING and HEALTH rows that changed since the last call, as absolute values."""
-        listening = self._listening(slice(0, RING))
-        minutes = pl.Series(list(self._changed_minutes), dtype=pl.Int64)
+    def changed(self, reader: Reader) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The LISTENING and HEALTH rows that changed since this reader's last call, absolute."""
+        listening = self._listening(np.arange(RING), reader)
+        minutes = pl.Series(list(self._changed_minutes[reader]), dtype=pl.Int64)
         changed = self._health.filter(pl.col("minute").to_physical().is_in(minutes.implode()))
-        self._changed_minutes.clear()
+        self._changed_minutes[reader].clear()
         self._forget_minutes()
         return listening, changed
 
@@ -151,7 +171,7 @@ class Counts:
             return pl.DataFrame(schema=LISTENING)
         oldest = self._newest - RING + 1
         final = np.arange(oldest, min(newest - RING + SLIDING_BUCKETS, self._newest) + 1)
-        rows = self._listening(final % RING)
+        rows = self._listening(final % RING, *Reader)
         leaving = final[final <= newest - RING] % RING
         self._newest = newest
         for ring in self._rings():
@@ -178,14 +198,14 @@ class Counts:
         for ring in self._rings():
             ring.cells = ring.cells[kept].copy()
 
-    def _listening(self, columns: slice | NDArray[np.int64]) -> pl.DataFrame:
+    def _listening(self, columns: NDArray[np.int64], *readers: Reader) -> pl.DataFrame:
         """The changed rows of some of the ring's columns; they count as unchanged afterwards."""
-        parts = []
-        places = np.arange(RING)[columns]
+        parts, mask = [], np.uint8(sum(readers))
         for dirty, sliding in ((self._dirty, False), (self._dirty_sliding, True)):
-            row, place = np.nonzero(dirty.cells[:, columns])
-            dirty.cells[:, columns] = False
-            parts.append(self._rows(row, places[place], sliding=sliding))
+            changed = dirty.cells[:, columns]
+            row, place = np.nonzero(changed & mask)
+            dirty.cells[:, columns] = changed & ~mask
+            parts.append(self._rows(row, columns[place], sliding=sliding))
         return pl.concat(parts)
 
     def _rows(

@@ -1,0 +1,108 @@
+"""The history of a shard over time: what is kept, and when it is thrown away.
+
+A kept row is thrown away once it is further behind the newest event than the dedup horizon and
+half an hour: by the events' own time, never by a watermark or a clock. The index is rebuilt from
+what is left, so that is done once in a while, not with every frame.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Protocol
+
+import polars as pl
+
+from beam_pipeline.domain.dedup import DEDUP_HORIZON
+from beam_pipeline.domain.references import Places, References
+from beam_pipeline.domain.shard import KEPT, Outcome, Shard
+
+RETENTION = DEDUP_HORIZON + timedelta(minutes=30)
+PRUNE_EVERY = timedelta(hours=3)
+_RETENTION_MS, _PRUNE_EVERY_MS = (
+    period // timedelta(milliseconds=1) for period in (RETENTION, PRUNE_EVERY)
+)
+
+
+class Storage(Protocol):
+    """Where the kept rows lie, while the shard that indexes them may come and go."""
+
+    def append(self, kept: pl.DataFrame) -> None:
+        """Add KEPT rows."""
+        ...
+
+    def replace(self, kept: pl.DataFrame) -> None:
+        """Hold these KEPT rows and no others."""
+        ...
+
+    def read(self) -> pl.DataFrame:
+        """Every KEPT row, in any order."""
+        ...
+
+
+class MemoryStorage:
+    """Kept rows in memory: for a bounded run, which needs no other."""
+
+    def __init__(self) -> None:
+        self._kept: list[pl.DataFrame] = []
+
+    def append(self, kept: pl.DataFrame) -> None:
+        """Add KEPT rows."""
+        self._kept.append(kept)
+
+    def replace(self, kept: pl.DataFrame) -> None:
+        """Hold these KEPT rows and no others."""
+        self._kept = [kept]
+
+    def read(self) -> pl.DataFrame:
+        """Every KEPT row, in any order."""
+        return pl.concat(self._kept) if self._kept else KEPT.to_frame()
+
+
+class History:
+    """A shard and the rows it indexes. The two are in step after every call."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        references: References,
+        places: Places,
+        *,
+        prune_after_ms: int | None = None,
+        shard: Shard | None = None,
+    ) -> None:
+        """Take up a history.
+
+        Args:
+            storage: the kept rows.
+            references, places: for enrichment.
+            prune_after_ms: the attribute of that name as the history left it; None for a new one.
+            shard: the index as the history left it; None when it has to be rebuilt.
+        """
+        self._storage = storage
+        self._references = references
+        self._places = places
+        self.prune_after_ms = prune_after_ms
+        self.shard = shard if shard is not None else self._index(storage.read())
+
+    def process(self, plays: pl.DataFrame, ad_events: pl.DataFrame) -> Outcome:
+        """Take RAW_PLAYS and RAW_AD_EVENTS in their order, and keep what was accepted."""
+        outcome = self.shard.process(plays, ad_events)
+        if outcome.kept.height:
+            self._storage.append(outcome.kept)
+            self._prune(int(outcome.kept["published_ms"].to_numpy().max()))
+        return outcome
+
+    def _prune(self, newest_ms: int) -> None:
+        if self.prune_after_ms is None:
+            self.prune_after_ms = newest_ms + _PRUNE_EVERY_MS
+        if newest_ms < self.prune_after_ms:
+            return
+        self.prune_after_ms = newest_ms + _PRUNE_EVERY_MS
+        kept = self._storage.read().filter(pl.col("published_ms") >= newest_ms - _RETENTION_MS)
+        self._storage.replace(kept)
+        self.shard = self._index(kept)
+
+    def _index(self, kept: pl.DataFrame) -> Shard:
+        shard = Shard(self._references, self._places)
+        shard.remember(kept)
+        return shard

@@ -1,0 +1,78 @@
+"""The whole flow, from blocks of lines to the stores.
+
+blocks ─ decode ─┬─ events ─ shard by customer ─ history ─┬─ rows ──────────┐
+                 ├─ changes ──────────────────────────────┤ changes ─ count ┤
+                 └─ dead letters ──────────────────────────────────────────┴─ write
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import apache_beam as beam
+from apache_beam.pvalue import PCollection
+
+from beam_pipeline.domain.lines import Block
+from beam_pipeline.domain.references import Places, References
+from beam_pipeline.transforms.count import Count, Pace
+from beam_pipeline.transforms.decode import Decode
+from beam_pipeline.transforms.frames import Rows, register_coders
+from beam_pipeline.transforms.history import TrackHistory
+from beam_pipeline.transforms.resources import Opens
+from beam_pipeline.transforms.shard import ShardByCustomer
+from beam_pipeline.transforms.write import Recorder, Store, WriteTo
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A store to write to."""
+
+    name: str
+    store: Opens[Store]
+    keeps_versions: bool = False
+    """It keeps every version of a row, so it is given changed counts at a slower pace."""
+
+
+def build(
+    blocks: PCollection[Block],
+    references: Opens[References],
+    places: Opens[Places],
+    destinations: Sequence[Destination],
+    *,
+    progress: Opens[Recorder] | None = None,
+    shards: int = 1,
+    pace: Pace | None = None,
+) -> PCollection[Rows]:
+    """Put the pipeline together; whether it ends is for `blocks` to say.
+
+    Args:
+        blocks: what came in.
+        references, places: the sides of the enrichment join.
+        destinations: every one is given every dataset, and takes those it knows.
+        progress: where to record how far the plays of each store have come.
+        shards: how many ways customers are split.
+        pace: how often changed counts are given.
+
+    Returns:
+        The dead letters of rows that a store refused; they were given to the destinations again.
+    """
+    register_coders()
+    decoded = blocks | "Decode" >> Decode()
+    history = (
+        decoded.events
+        | "Shard" >> ShardByCustomer(shards)
+        | "History" >> TrackHistory(references, places)
+    )
+    changes = (decoded.changes, history.changes) | "Changes" >> beam.Flatten()
+    counts = changes | "Count" >> Count(pace or Pace())
+    refused = []
+    for destination in destinations:
+        name = destination.name
+        counted = counts.ledger if destination.keeps_versions else counts.live
+        rows = (history.rows, counted, decoded.dead_letters) | f"Rows for {name}" >> beam.Flatten()
+        refused.append(rows | f"Write to {name}" >> WriteTo(destination.store, progress))
+    letters = refused | "Refused" >> beam.Flatten()
+    for destination in destinations:
+        letters | f"Write refused to {destination.name}" >> WriteTo(destination.store)
+    return letters

@@ -1,0 +1,236 @@
+"""Changes of the counts → rows of listening and health, absolute, as often as they are wanted.
+
+In a stream one running sum emits what changed: for the stores that people watch every few
+seconds, for the ledger (BigQuery keeps every version of a row) at most once a minute. Nothing
+waits for a watermark. In a bounded run every row comes out once, at the end.
+"""
+
+from __future__ import annotations
+
+import secrets
+import struct
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import apache_beam as beam
+from apache_beam import typehints
+from apache_beam.coders import BytesCoder
+from apache_beam.pvalue import PCollection, TaggedOutput
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import (
+    BagStateSpec,
+    ReadModifyWriteStateSpec,
+    TimerSpec,
+    on_timer,
+)
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.timestamp import Duration, Timestamp
+
+from beam_pipeline.domain.counts import Counts, Reader
+from beam_pipeline.transforms.frames import Change, ChangeCoder, Rows
+
+_LEDGER = "ledger"
+_COMPACT_AFTER = 64
+_ONLY_KEY = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often changed rows are given, in processing time."""
+
+    live: timedelta = timedelta(seconds=3)
+    ledger: timedelta = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class CountCollections:
+    """The outputs of Count: the same rows, for readers of different pace."""
+
+    live: PCollection[Rows]
+    ledger: PCollection[Rows]
+
+
+class Count(beam.PTransform):
+    """PCollection[Change] → CountCollections."""
+
+    def __init__(self, pace: Pace) -> None:
+        super().__init__()
+        self._pace = pace
+
+    def expand(self, changes: PCollection[Change]) -> CountCollections:
+        """Choose the shell by whether the input ends."""
+        keyed = changes | "To one sum" >> beam.Map(_keyed).with_output_types(tuple[int, Change])
+        if changes.is_bounded:
+            rows = (
+                keyed
+                | "Group changes" >> beam.GroupByKey()
+                | "Sum changes" >> beam.ParDo(_SumFn()).with_output_types(Rows)
+            )
+            return CountCollections(live=rows, ledger=rows)
+        outputs = keyed | "Running sum" >> beam.ParDo(
+            _RunningSumFn(self._pace, secrets.token_hex(8))
+        ).with_outputs(_LEDGER, main="live")
+        return CountCollections(
+            live=outputs["live"] | "As live rows" >> beam.Map(_same).with_output_types(Rows),
+            ledger=outputs[_LEDGER] | "As ledger rows" >> beam.Map(_same).with_output_types(Rows),
+        )
+
+
+def _keyed(change: Change) -> tuple[int, Change]:
+    return _ONLY_KEY, change
+
+
+def _same(element: object) -> object:
+    return element
+
+
+def _rows(counts: Counts, reader: Reader) -> Iterable[Rows]:
+    listening, health = counts.changed(reader)
+    if listening.height:
+        yield Rows("listening", listening)
+    if health.height:
+        yield Rows("health", health)
+
+
+@typehints.with_input_types(tuple[int, Iterable[Change]])
+class _SumFn(beam.DoFn):
+    def process(self, element: tuple[int, Iterable[Change]]) -> Iterable[Rows]:
+        counts = Counts()
+        for change in sorted(element[1], key=_newest_bucket):
+            final = counts.add(change.delta)
+            if final.height:
+                yield Rows("listening", final)
+            counts.add_health(change.health)
+        yield from _rows(counts, Reader.LIVE)
+
+
+def _newest_bucket(change: Change) -> int:
+    return int(change.delta["bucket"].max() or 0)  # type: ignore[arg-type]
+
+
+_sums: dict[str, tuple[bytes, Counts]] = {}
+"""Sums of this process by stage, each with the version it is in step with."""
+_sums_lock = threading.Lock()
+
+
+@dataclass(slots=True)
+class _Mark:
+    """What the state says of the bag: its version, how many changes it holds, timers set."""
+
+    version: bytes = b""
+    changes: int = 0
+    live_set: bool = False
+    ledger_set: bool = False
+
+    @classmethod
+    def unpack(cls, packed: bytes | None) -> _Mark:
+        if packed is None:
+            return cls()
+        changes, live_set, ledger_set = struct.unpack("<q??", packed[8:])
+        return cls(packed[:8], changes, live_set, ledger_set)
+
+    def pack(self) -> bytes:
+        return self.version + struct.pack("<q??", self.changes, self.live_set, self.ledger_set)
+
+
+@typehints.with_input_types(tuple[int, Change])
+class _RunningSumFn(beam.DoFn):
+    CHANGES = BagStateSpec("changes", ChangeCoder())
+    MARK = ReadModifyWriteStateSpec("mark", BytesCoder())
+    LIVE = TimerSpec("live", TimeDomain.REAL_TIME)
+    LEDGER = TimerSpec("ledger", TimeDomain.REAL_TIME)
+    END = TimerSpec("end", TimeDomain.WATERMARK)
+
+    def __init__(self, pace: Pace, stage: str) -> None:
+        self._pace = pace
+        self._stage = stage
+
+    def process(
+        self,
+        element: tuple[int, Change],
+        changes: Any = beam.DoFn.StateParam(CHANGES),  # noqa: B008
+        mark_state: Any = beam.DoFn.StateParam(MARK),  # noqa: B008
+        live: Any = beam.DoFn.TimerParam(LIVE),  # noqa: B008
+        ledger: Any = beam.DoFn.TimerParam(LEDGER),  # noqa: B008
+        end: Any = beam.DoFn.TimerParam(END),  # noqa: B008
+    ) -> Iterable[object]:
+        change = element[1]
+        mark = _Mark.unpack(mark_state.read())
+        counts = self._take(mark, changes)
+        final = counts.add(change.delta)
+        counts.add_health(change.health)
+        if mark.changes >= _COMPACT_AFTER:
+            changes.clear()
+            changes.add(Change(*counts.snapshot()))
+            mark.changes = 0
+        else:
+            changes.add(change)
+            mark.changes += 1
+        if not mark.live_set:
+            live.set(Timestamp.now() + Duration(self._pace.live.total_seconds()))
+            mark.live_set = True
+        if not mark.ledger_set:
+            ledger.set(Timestamp.now() + Duration(self._pace.ledger.total_seconds()))
+            end.set(GlobalWindow().max_timestamp())
+            mark.ledger_set = True
+        self._put(mark, counts, mark_state)
+        if final.height:
+            yield Rows("listening", final)
+            yield TaggedOutput(_LEDGER, Rows("listening", final))
+
+    @on_timer(LIVE)
+    def give_live(
+        self,
+        changes: Any = beam.DoFn.StateParam(CHANGES),  # noqa: B008
+        mark_state: Any = beam.DoFn.StateParam(MARK),  # noqa: B008
+    ) -> Iterable[object]:
+        mark = _Mark.unpack(mark_state.read())
+        mark.live_set = False
+        counts = self._take(mark, changes)
+        rows = list(_rows(counts, Reader.LIVE))
+        self._put(mark, counts, mark_state)
+        yield from rows
+
+    @on_timer(LEDGER)
+    def give_ledger(
+        self,
+        changes: Any = beam.DoFn.StateParam(CHANGES),  # noqa: B008
+        mark_state: Any = beam.DoFn.StateParam(MARK),  # noqa: B008
+    ) -> Iterable[object]:
+        mark = _Mark.unpack(mark_state.read())
+        mark.ledger_set = False
+        counts = self._take(mark, changes)
+        rows = list(_rows(counts, Reader.LEDGER))
+        self._put(mark, counts, mark_state)
+        for row in rows:
+            yield TaggedOutput(_LEDGER, row)
+
+    @on_timer(END)
+    def give_the_rest(
+        self,
+        changes: Any = beam.DoFn.StateParam(CHANGES),  # noqa: B008
+        mark_state: Any = beam.DoFn.StateParam(MARK),  # noqa: B008
+    ) -> Iterable[object]:
+        yield from self.give_live(changes, mark_state)
+        yield from self.give_ledger(changes, mark_state)
+
+    def _take(self, mark: _Mark, changes: Any) -> Counts:
+        """The sum that the bag adds up to: the one in memory where it is in step, else anew."""
+        with _sums_lock:
+            held, counts = _sums.pop(self._stage, (b"", Counts()))
+        if held == mark.version:
+            return counts
+        counts = Counts()
+        for change in changes.read():
+            counts.add(change.delta)
+            counts.add_health(change.health)
+        return counts
+
+    def _put(self, mark: _Mark, counts: Counts, mark_state: Any) -> None:
+        mark.version = secrets.token_bytes(8)
+        mark_state.write(mark.pack())
+        with _sums_lock:
+            _sums[self._stage] = (mark.version, counts)

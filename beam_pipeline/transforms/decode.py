@@ -1,0 +1,89 @@
+"""Blocks of lines → frames of events, dead letters, and the health of what was rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import apache_beam as beam
+from apache_beam import typehints
+from apache_beam.metrics.metric import Metrics
+from apache_beam.pvalue import PCollection, TaggedOutput
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+
+from beam_pipeline.domain.counts import no_delta
+from beam_pipeline.domain.decode import Decoded, decode
+from beam_pipeline.domain.lines import Block
+from beam_pipeline.transforms.frames import Change, Events, Rows
+
+_DEAD_LETTERS, _CHANGES = "dead letters", "changes"
+
+TARGET_BYTES = 1_500_000
+"""Blocks of a bundle are decoded together up to this size: about 10,000 plays."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedCollections:
+    """The outputs of Decode."""
+
+    events: PCollection[Events]
+    dead_letters: PCollection[Rows]
+    changes: PCollection[Change]
+
+
+class Decode(beam.PTransform):
+    """Decode blocks, joined within their bundle so that frames are long."""
+
+    def expand(self, blocks: PCollection[Block]) -> DecodedCollections:
+        """PCollection[Block] → DecodedCollections."""
+        outputs = blocks | "Decode lines" >> beam.ParDo(_DecodeFn()).with_outputs(
+            _DEAD_LETTERS, _CHANGES, main="events"
+        )
+        return DecodedCollections(
+            events=outputs["events"] | "As events" >> beam.Map(_same).with_output_types(Events),
+            dead_letters=outputs[_DEAD_LETTERS]
+            | "As dead letters" >> beam.Map(_same).with_output_types(Rows),
+            changes=outputs[_CHANGES] | "As changes" >> beam.Map(_same).with_output_types(Change),
+        )
+
+
+def _same(element: object) -> object:
+    return element
+
+
+@typehints.with_input_types(Block)
+class _DecodeFn(beam.DoFn):
+    def __init__(self) -> None:
+        self._blocks: list[Block] = []
+        self._size = 0
+        self._rejected = Metrics.counter("decode", "rejected")
+
+    def start_bundle(self) -> None:
+        self._blocks, self._size = [], 0
+
+    def process(self, block: Block) -> Iterable[object]:
+        self._blocks.append(block)
+        self._size += len(block.payload)
+        if self._size >= TARGET_BYTES:
+            yield from self._outputs()
+
+    def finish_bundle(self) -> Iterable[WindowedValue | TaggedOutput]:
+        for output in self._outputs():
+            if isinstance(output, TaggedOutput):
+                value = WindowedValue(output.value, 0, (GlobalWindow(),))
+                yield TaggedOutput(output.tag, value)
+            else:
+                yield WindowedValue(output, 0, (GlobalWindow(),))
+
+    def _outputs(self) -> Iterable[object]:
+        blocks, self._blocks, self._size = self._blocks, [], 0
+        if not blocks:
+            return
+        decoded: Decoded = decode(blocks)
+        if decoded.plays.height or decoded.ad_events.height:
+            yield Events(decoded.plays, decoded.ad_events)
+        if decoded.dead_letters.height:
+            self._rejected.inc(decoded.dead_letters.height)
+            yield TaggedOutput(_DEAD_LETTERS, Rows("dead_letters", decoded.dead_letters))
+            yield TaggedOutput(_CHANGES, Change(no_delta(), decoded.health))

@@ -1,0 +1,200 @@
+"""Events by shard → what they mean: accepted rows, interests, and what they add to the counts.
+
+Two shells around `domain.history`. In a stream the kept rows lie in Beam's state and the index
+over them in memory; the two are known to be in step by a random version that is drawn with every
+change, so a bundle that is aborted and cut anew is noticed, and the index rebuilt. In a bounded
+run each shard is taken whole, sorted by publication, without any state.
+"""
+
+from __future__ import annotations
+
+import secrets
+import struct
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import polars as pl
+from apache_beam import typehints
+from apache_beam.coders import BytesCoder
+from apache_beam.metrics.metric import Metrics
+from apache_beam.pvalue import PCollection, TaggedOutput
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
+
+from beam_pipeline.domain import schemas
+from beam_pipeline.domain.history import History, MemoryStorage
+from beam_pipeline.domain.profiles import PROFILED, profiles
+from beam_pipeline.domain.references import Places, References
+from beam_pipeline.domain.shard import KEPT, Outcome, Shard
+from beam_pipeline.transforms.frames import Change, Events, FrameCoder, Rows
+from beam_pipeline.transforms.resources import Opens, opened
+
+_CHANGES = "changes"
+_SLICE = 10_000
+_NO_EVENTS = Events(schemas.RAW_PLAYS.to_frame(), schemas.RAW_AD_EVENTS.to_frame())
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryCollections:
+    """The outputs of TrackHistory."""
+
+    rows: PCollection[Rows]
+    changes: PCollection[Change]
+
+
+class TrackHistory(beam.PTransform):
+    """PCollection[tuple[int, Events]] → HistoryCollections.
+
+    Args:
+        references, places: configurations of the sides of the enrichment join.
+    """
+
+    def __init__(self, references: Opens[References], places: Opens[Places]) -> None:
+        super().__init__()
+        self._references = references
+        self._places = places
+
+    def expand(self, events: PCollection[tuple[int, Events]]) -> HistoryCollections:
+        """Choose the shell by whether the input ends."""
+        if events.is_bounded:
+            outputs = (
+                events
+                | "Group by shard" >> beam.GroupByKey()
+                | "Whole shards" >> _outputs(_WholeShardFn(self._references, self._places))
+            )
+        else:
+            outputs = events | "History of shards" >> _outputs(
+                _HistoryFn(self._references, self._places, secrets.token_hex(8))
+            )
+        return HistoryCollections(
+            rows=outputs["rows"] | "As rows" >> beam.Map(_same).with_output_types(Rows),
+            changes=outputs[_CHANGES] | "As changes" >> beam.Map(_same).with_output_types(Change),
+        )
+
+
+def _outputs(fn: beam.DoFn) -> beam.PTransform:
+    return beam.ParDo(fn).with_outputs(_CHANGES, main="rows")
+
+
+def _same(element: object) -> object:
+    return element
+
+
+def _elements(outcome: Outcome) -> Iterable[object]:
+    for dataset, frame in (
+        ("plays", outcome.plays),
+        ("ad_events", outcome.ad_events),
+        ("interests", outcome.interests),
+    ):
+        if frame.height:
+            yield Rows(dataset, frame)
+    if outcome.health.height:
+        yield TaggedOutput(_CHANGES, Change(outcome.delta, outcome.health))
+
+
+_indexes: dict[tuple[str, int], tuple[bytes, Shard]] = {}
+"""Indexes of this process by stage and shard, each with the version it is in step with."""
+_indexes_lock = threading.Lock()
+
+
+class _BeamStorage:
+    """Kept rows in a bag of Beam's state."""
+
+    def __init__(self, bag: Any) -> None:
+        self._bag = bag
+
+    def append(self, kept: pl.DataFrame) -> None:
+        self._bag.add(kept)
+
+    def replace(self, kept: pl.DataFrame) -> None:
+        self._bag.clear()
+        self._bag.add(kept)
+
+    def read(self) -> pl.DataFrame:
+        frames = list(self._bag.read())
+        return pl.concat(frames) if frames else KEPT.to_frame()
+
+
+@typehints.with_input_types(tuple[int, Events])
+class _HistoryFn(beam.DoFn):
+    """The shell of a stream."""
+
+    KEPT_ROWS = BagStateSpec("kept", FrameCoder())
+    MARK = ReadModifyWriteStateSpec("mark", BytesCoder())
+    """The version (8 random bytes) and `History.prune_after_ms` (int64)."""
+
+    def __init__(self, references: Opens[References], places: Opens[Places], stage: str) -> None:
+        self._references = references
+        self._places = places
+        self._stage = stage
+        self._rebuilds = Metrics.counter("history", "history_rebuilds")
+
+    def process(
+        self,
+        element: tuple[int, Events],
+        kept_rows: Any = beam.DoFn.StateParam(KEPT_ROWS),  # noqa: B008
+        mark: Any = beam.DoFn.StateParam(MARK),  # noqa: B008
+    ) -> Iterable[object]:
+        number, events = element
+        seen = mark.read()
+        version, prune_after_ms = _unpack(seen)
+        with _indexes_lock:
+            held, shard = _indexes.pop((self._stage, number), (b"", None))
+        if held != version:
+            shard = None
+            self._rebuilds.inc()
+        history = History(
+            _BeamStorage(kept_rows),
+            opened(self._references),
+            opened(self._places),
+            prune_after_ms=prune_after_ms,
+            shard=shard,
+        )
+        outcome = history.process(events.plays, events.ad_events)
+        version = secrets.token_bytes(8)
+        mark.write(_pack(version, history.prune_after_ms))
+        with _indexes_lock:
+            _indexes[(self._stage, number)] = (version, history.shard)
+        return _elements(outcome)
+
+
+def _pack(version: bytes, prune_after_ms: int | None) -> bytes:
+    return version + (b"" if prune_after_ms is None else struct.pack("<q", prune_after_ms))
+
+
+def _unpack(mark: bytes | None) -> tuple[bytes | None, int | None]:
+    if mark is None:
+        return None, None
+    return mark[:8], struct.unpack("<q", mark[8:])[0] if len(mark) > 8 else None
+
+
+@typehints.with_input_types(tuple[int, Iterable[Events]])
+class _WholeShardFn(beam.DoFn):
+    """The shell of a bounded run."""
+
+    def __init__(self, references: Opens[References], places: Opens[Places]) -> None:
+        self._references = references
+        self._places = places
+
+    def process(self, element: tuple[int, Iterable[Events]]) -> Iterable[object]:
+        parts = [_NO_EVENTS, *element[1]]
+        plays = pl.concat([part.plays for part in parts]).sort("published_at", maintain_order=True)
+        ads = pl.concat([part.ad_events for part in parts]).sort(
+            "published_at", maintain_order=True
+        )
+        history = History(MemoryStorage(), opened(self._references), opened(self._places))
+        profiled = []
+        for events in _slices(plays, ads):
+            outcome = history.process(events.plays, events.ad_events)
+            profiled.append(outcome.plays.select(PROFILED))
+            yield from _elements(outcome)
+        if profiled:
+            yield Rows("profiles", profiles(pl.concat(profiled)))
+
+
+def _slices(plays: pl.DataFrame, ad_events: pl.DataFrame) -> Iterable[Events]:
+    """Both kinds, a slice at a time."""
+    for start in range(0, max(plays.height, ad_events.height), _SLICE):
+        yield Events(plays[start : start + _SLICE], ad_events[start : start + _SLICE])
