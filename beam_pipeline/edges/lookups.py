@@ -1,0 +1,196 @@
+"""Reference data by id: from CSV files for a bounded run, from Redis for a stream.
+
+In Redis a customer's traits are one JSON string at `customer:{id}` and a track's at
+`track:{id}`, so that a batch of ids is one MGET. `reference.py` writes them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+import redis
+from numpy.typing import NDArray
+
+from beam_pipeline.domain.index import Column, PairIndex
+from beam_pipeline.domain.references import CUSTOMER_TRAITS, TRACK_TRAITS, References
+from beam_pipeline.edges.referencefiles import read_customers, read_tracks
+from beam_pipeline.edges.retry import Outage
+
+KNOWN_SECONDS = 60.0
+UNKNOWN_SECONDS = 5.0
+"""How long an answer is believed; soon after unknown ids are loaded they are known."""
+
+MOST_ENTRIES = 2_000_000
+TIMEOUT_SECONDS = 5.0
+IDS_A_REQUEST = 5_000
+
+
+class _Table:
+    """Rows by id. Ids that are not there give a row of nulls whose `known` is False."""
+
+    def __init__(self, schema: pl.Schema) -> None:
+        self._index = PairIndex()
+        self._row = Column(0)
+        self._rows = pl.DataFrame(
+            {name: [name != "known" and None] for name in schema}, schema=schema
+        )
+        """Row 0 is the unknown one."""
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def number(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The place of each id in this table, from now on."""
+        numbers = self._index.add(ids, np.zeros(len(ids), np.int64))
+        self._row.reserve(len(self._index))
+        return numbers
+
+    def put(self, numbers: NDArray[np.int64], rows: pl.DataFrame) -> None:
+        """Set the rows of some ids; the newest row counts."""
+        start = self._rows.height
+        self._rows = pl.concat([self._rows, rows]).rechunk()
+        self._row.values[numbers] = np.arange(start, start + rows.height)
+        if self._rows.height > 2 * len(self._index) + 1024:
+            used = self._row.values[: len(self._index)]
+            self._rows = self._rows[np.concatenate(([0], used))]
+            self._row.values[: len(used)] = np.arange(1, len(used) + 1)
+
+    def rows(self, numbers: NDArray[np.int64]) -> pl.DataFrame:
+        """The rows of these ids, in their order."""
+        return self._rows[self._row.values[numbers]]
+
+
+@dataclass(frozen=True, slots=True)
+class FileReferences:
+    """Opens reference data from CSV files with the original headers; None knows nobody."""
+
+    customers: Path | None
+    tracks: Path | None
+
+    def open(self) -> References:
+        """Read both files; raises `reference.BadFile` when one is none."""
+        customers, tracks = _Table(CUSTOMER_TRAITS), _Table(TRACK_TRAITS)
+        if self.customers is not None:
+            people = read_customers(self.customers).rows
+            known = people.with_columns(pl.lit(True).alias("known")).select(list(CUSTOMER_TRAITS))
+            customers.put(customers.number(people["customer_id"].to_numpy()), known)
+        if self.tracks is not None:
+            catalogue = read_tracks(self.tracks).rows
+            known = catalogue.with_columns(pl.lit(True).alias("known")).select(list(TRACK_TRAITS))
+            tracks.put(tracks.number(catalogue["track_id"].to_numpy()), known)
+        return _Held(customers, tracks)
+
+
+class _Held:
+    """Reference data that is all in memory."""
+
+    def __init__(self, customers: _Table, tracks: _Table) -> None:
+        self._customers = customers
+        self._tracks = tracks
+
+    def customers(self, ids: NDArray[np.int64]) -> pl.DataFrame:
+        return self._customers.rows(self._customers.number(ids))
+
+    def tracks(self, ids: NDArray[np.int64]) -> pl.DataFrame:
+        return self._tracks.rows(self._tracks.number(ids))
+
+
+@dataclass(frozen=True, slots=True)
+class RedisReferences:
+    """Opens reference data in Redis, behind a cache that forgets."""
+
+    url: str
+
+    def open(self) -> References:
+        """Make the client; it connects when first asked."""
+        client = redis.Redis.from_url(self.url, socket_timeout=TIMEOUT_SECONDS)
+        return _Cached(client, time.monotonic)
+
+
+class _Customer(msgspec.Struct):
+    gender: int | None = None
+    age: int | None = None
+    level: int | None = None
+    status: int | None = None
+    campaign: int | None = None
+
+
+class _Track(msgspec.Struct):
+    title: str | None = None
+    artist: str | None = None
+    length_s: int | None = None
+
+
+class _Cached:
+    """Reference data of a store; also used by one thread at a time only per table."""
+
+    def __init__(self, client: redis.Redis, now: Callable[[], float]) -> None:
+        self._customers = _Cache(client, "customer", CUSTOMER_TRAITS, _Customer, now)
+        self._tracks = _Cache(client, "track", TRACK_TRAITS, _Track, now)
+
+    def customers(self, ids: NDArray[np.int64]) -> pl.DataFrame:
+        return self._customers.rows(ids)
+
+    def tracks(self, ids: NDArray[np.int64]) -> pl.DataFrame:
+        return self._tracks.rows(ids)
+
+
+class _Cache:
+    """The rows of one kind of key; each is asked for again when it is too old."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        prefix: str,
+        schema: pl.Schema,
+        value: type[_Customer] | type[_Track],
+        now: Callable[[], float],
+    ) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._schema = schema
+        self._decoder = msgspec.json.Decoder(value)
+        self._now = now
+        self._outage = Outage("redis")
+        self._forget()
+
+    def rows(self, ids: NDArray[np.int64]) -> pl.DataFrame:
+        if len(self._table) > MOST_ENTRIES:
+            self._forget()
+        numbers = self._table.number(ids)
+        expires = self._expires.reserve(len(self._table))
+        stale = expires[numbers] < self._now() * 1000
+        if stale.any():
+            wanted, first = np.unique(numbers[stale], return_index=True)
+            self._fetch(ids[stale][first], wanted)
+        return self._table.rows(numbers)
+
+    def _forget(self) -> None:
+        self._table = _Table(self._schema)
+        self._expires = Column(-1)
+
+    def _fetch(self, ids: NDArray[np.int64], numbers: NDArray[np.int64]) -> None:
+        for start in range(0, len(ids), IDS_A_REQUEST):
+            part = slice(start, start + IDS_A_REQUEST)
+            keys = [f"{self._prefix}:{number}" for number in ids[part].tolist()]
+            values: list[bytes | None] = self._outage.call(
+                lambda keys=keys: self._client.mget(keys),  # type: ignore[misc]
+                (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError),
+            )
+            rows = self._decoded(values)
+            self._table.put(numbers[part], rows)
+            seconds = np.where(rows["known"].to_numpy(), KNOWN_SECONDS, UNKNOWN_SECONDS)
+            self._expires.values[numbers[part]] = ((self._now() + seconds) * 1000).astype(np.int64)
+
+    def _decoded(self, values: list[bytes | None]) -> pl.DataFrame:
+        found = [self._decoder.decode(value) if value else None for value in values]
+        names = [name for name in self._schema if name != "known"]
+        columns = {name: [getattr(row, name, None) for row in found] for name in names}
+        columns["known"] = [row is not None for row in found]
+        return pl.DataFrame(columns, schema=self._schema)
