@@ -23,7 +23,10 @@ RING = 128
 """Buckets that are kept: 10 h 40 min, which is more than the horizon, the latest play and the
 skew together."""
 
-_WINDOWS = SLIDING_BUCKETS * BUCKET_MS
+_STRIDE = 16
+"""Buckets of one delta that are added together; a longer delta is taken from its oldest end."""
+
+_SLIDING_MS = SLIDING_BUCKETS * BUCKET_MS
 
 
 def no_delta() -> pl.DataFrame:
@@ -77,8 +80,18 @@ class Counts:
             LISTENING, usually empty.
         """
         if delta.is_empty():
-            return pl.DataFrame(schema=LISTENING)
+            return LISTENING.to_frame()
         bucket = delta["bucket"].to_numpy()
+        if bucket.max() - bucket.min() < _STRIDE:
+            return self._add(delta, bucket)
+        stride = (bucket - bucket.min()) // _STRIDE
+        parts = [
+            self._add(delta.filter(pl.Series(stride == step)), bucket[stride == step])
+            for step in np.unique(stride)
+        ]
+        return pl.concat(parts)
+
+    def _add(self, delta: pl.DataFrame, bucket: NDArray[np.int64]) -> pl.DataFrame:
         leaving = self._advance(int(bucket.max()) + SLIDING_BUCKETS - 1)
         assert self._newest is not None
         kept = bucket > self._newest - RING + SLIDING_BUCKETS
@@ -88,8 +101,7 @@ class Counts:
         for ring in self._rings():
             ring.reserve(len(self._keys))
         place = key * RING + bucket % RING
-        plays = delta["plays"].to_numpy()
-        np.add.at(self._plays.cells.reshape(-1), place, plays)
+        np.add.at(self._plays.cells.reshape(-1), place, delta["plays"].to_numpy())
         np.add.at(self._listeners.cells.reshape(-1), place, delta["listeners"].to_numpy())
         self._dirty.cells.reshape(-1)[place] = _EVERY_READER
         for step, name in enumerate(SLIDING):
@@ -168,7 +180,7 @@ class Counts:
             self._newest = newest
         steps = newest - self._newest
         if steps <= 0:
-            return pl.DataFrame(schema=LISTENING)
+            return LISTENING.to_frame()
         oldest = self._newest - RING + 1
         final = np.arange(oldest, min(newest - RING + SLIDING_BUCKETS, self._newest) + 1)
         rows = self._listening(final % RING, *Reader)
@@ -217,7 +229,7 @@ class Counts:
                 self._plays.cells[row, (column - step) % RING].astype(np.int64)
                 for step in range(SLIDING_BUCKETS)
             )
-            listeners, length = self._sliding.cells[row, column], _WINDOWS
+            listeners, length = self._sliding.cells[row, column], _SLIDING_MS
         else:
             plays = self._plays.cells[row, column]
             listeners, length = self._listeners.cells[row, column], BUCKET_MS

@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 import apache_beam as beam
+import polars as pl
 from apache_beam import typehints
 from apache_beam.coders import BytesCoder
 from apache_beam.pvalue import PCollection, TaggedOutput
@@ -35,6 +36,7 @@ from beam_pipeline.transforms.frames import Change, ChangeCoder, Rows
 _LEDGER = "ledger"
 _COMPACT_AFTER = 64
 _ONLY_KEY = 0
+_CELL = ("dimension", "value", "label", "bucket")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +100,15 @@ def _rows(counts: Counts, reader: Reader) -> Iterable[Rows]:
 @typehints.with_input_types(tuple[int, Iterable[Change]])
 class _SumFn(beam.DoFn):
     def process(self, element: tuple[int, Iterable[Change]]) -> Iterable[Rows]:
+        changes = list(element[1])
         counts = Counts()
-        for change in sorted(element[1], key=_newest_bucket):
-            final = counts.add(change.delta)
-            if final.height:
-                yield Rows("listening", final)
+        delta = pl.concat([change.delta for change in changes])
+        final = counts.add(delta.group_by(_CELL).sum())
+        if final.height:
+            yield Rows("listening", final)
+        for change in changes:
             counts.add_health(change.health)
         yield from _rows(counts, Reader.LIVE)
-
-
-def _newest_bucket(change: Change) -> int:
-    return int(change.delta["bucket"].max() or 0)  # type: ignore[arg-type]
 
 
 _sums: dict[str, tuple[bytes, Counts]] = {}
