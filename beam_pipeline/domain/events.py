@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
@@ -87,7 +87,7 @@ class AdEvent(Struct, gc=False):
     event_id: EventId
     customer_id: Id
     ad: Annotated[str, Meta(min_length=1, max_length=64)]
-    action: Annotated[str, Meta(pattern="^(shown|clicked|upgraded)$")]
+    action: Literal["shown", "clicked", "upgraded"]
     at: str
     offer_id: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
 
