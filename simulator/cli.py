@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from simulator.catalogue import write_catalogue
-from simulator.door import Refused
 from simulator.errors import UsageError
 from simulator.faults import Fault, Faults
 from simulator.files import write_run
 from simulator.live import FOREVER_S, LONGEST_BACKLOG_MS, Sending, post_run
+from simulator.old_log import import_log
 from simulator.people import DAY_MS, write_people
 from simulator.places import HOUR_MS, Places
 from simulator.settings import Settings
@@ -57,7 +57,24 @@ def parser() -> argparse.ArgumentParser:
     _tracks(commands.add_parser("tracks", help="write a tracks CSV"))
     _plays(commands.add_parser("plays", help="write plays and ad events to files, with their key"))
     _http(commands.add_parser("http", help="post plays and ad events to the ingest function"))
+    _import(commands.add_parser("import", help="turn an original play log into NDJSON"))
     return top
+
+
+def _import(sub: argparse.ArgumentParser) -> None:
+    sub.description = (
+        "The original headerless log (event_id,customer_id,track_id,time,ismobile,zip) as NDJSON; "
+        "its naive times are UTC."
+    )
+    sub.add_argument("--log", type=Path, required=True, metavar="FILE")
+    sub.add_argument("--output", type=Path, required=True, metavar="FILE")
+    sub.set_defaults(run=_import_log)
+
+
+def _import_log(args: argparse.Namespace) -> int:
+    count = import_log(args.log, args.output)
+    print(f"{count} plays", file=sys.stderr)
+    return 0
 
 
 def _http(sub: argparse.ArgumentParser) -> None:
@@ -83,6 +100,8 @@ def _http(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--batch", type=_batch, default=200, metavar="N",
                      help="events a request, 1 to 1000 (200)")  # fmt: skip
     sub.add_argument("--connections", type=_connections, default=4, metavar="N")
+    sub.add_argument("--patience", type=_positive, default=120.0, metavar="S",
+                     help="give up when a request finds no answer for so long (120)")  # fmt: skip
     sub.add_argument("--status", type=Path, metavar="FILE",
                      help="where the run stands, one JSON line, replaced every second")  # fmt: skip
     sub.add_argument("--key", type=Path, metavar="DIR", help="an empty folder for the answer key")
@@ -91,13 +110,11 @@ def _http(sub: argparse.ArgumentParser) -> None:
 
 
 def _post(args: argparse.Namespace) -> int:
-    settings, sending = _settings(args), _sending(args)
-    try:
-        summary = post_run(settings, sending)
-    except Refused as refusal:
-        print(refusal, file=sys.stderr)
-        return 1
+    summary = post_run(_settings(args), _sending(args))
     print(json.dumps(summary))
+    if summary["refused"]:
+        print(summary["refused"], file=sys.stderr)
+        return 1
     return 0
 
 
@@ -122,7 +139,7 @@ def _sending(args: argparse.Namespace) -> Sending:
         length = int((args.live_s or FOREVER_S) * 1000) if live else 0
         span = (now - args.backlog, now + length)
     return Sending(args.url, args.key_id, args.secret_file, span, args.simulated, args.batch,
-                   args.connections, args.status, args.key)  # fmt: skip
+                   args.connections, args.patience, args.status, args.key)  # fmt: skip
 
 
 def _customers(sub: argparse.ArgumentParser) -> None:

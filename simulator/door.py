@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -65,34 +66,36 @@ class Door:
     url: str
     caller: Caller | None
     stop: threading.Event
+    patience_s: float = 120.0
     clock: Callable[[], float] = time.time
     client: httpx.Client = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _last_us: int = 0
 
     def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise UsageError(f"{self.url} is not an address that can be posted to.")
         limits = httpx.Limits(max_keepalive_connections=64)
-        try:
-            self.client = httpx.Client(base_url=self.url, timeout=TIMEOUT, limits=limits)
-            self.client.build_request("POST", "/")
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, TypeError) as error:
-            raise UsageError(f"{self.url} is not an address that can be posted to.") from error
+        self.client = httpx.Client(base_url=self.url, timeout=TIMEOUT, limits=limits)
 
     def post(self, kind: str, lines: bytes, published_at: str | None) -> Answer | None:
         """Post lines until they are answered; None when told to stop before that.
 
         Waits out 429, 5xx and broken connections with growing pauses. Raises Refused for any
-        other answer.
+        other answer, and when `patience_s` have passed without one.
         """
         body = gzip.compress(lines, compresslevel=1, mtime=0)
         tries = unsure = 0
         pause = FIRST_PAUSE_S
+        began = time.monotonic()
         while True:
             tries += 1
             try:
                 response = self._send(kind, body, published_at)
             except httpx.HTTPError as error:
                 unsure += not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+                last = f"{type(error).__name__} {error}"
             else:
                 if response.status_code in ANSWERED:
                     answered_ms = int(self.clock() * 1000)
@@ -101,6 +104,9 @@ class Door:
                     raise Refused(_complaint(self.url + PATHS[kind], response))
                 unsure += response.status_code in {500, 502, 504}
                 pause = max(pause, _retry_after(response))
+                last = f"it answers {response.status_code}"
+            if time.monotonic() - began > self.patience_s:
+                raise Refused(f"{self.url} took nothing for {self.patience_s:g} s: {last}.")
             if self.stop.wait(pause * random.uniform(0.5, 1.0)):
                 return None
             pause = min(pause * 2, LONGEST_PAUSE_S)

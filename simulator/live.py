@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from simulator.account import Account
-from simulator.door import Caller, Door
+from simulator.door import Caller, Door, Refused
 from simulator.errors import UsageError
 from simulator.files import empty_folder, moment, run_tag
 from simulator.key import Key
@@ -49,6 +49,7 @@ class Sending:
     simulated: bool
     batch: int
     connections: int
+    patience_s: float
     status: Path | None
     key: Path | None
 
@@ -215,23 +216,30 @@ def run_simulated(
 def post_run(settings: Settings, sending: Sending) -> dict[str, Any]:
     """Post a whole run and close its account; gives the key's summary.
 
-    Raises UsageError for files that cannot be used, Refused when the function will not take it.
+    Its `refused` says why the run ended early, or is null. Raises UsageError for files and
+    addresses that cannot be used.
     """
     start_ms, end_ms = sending.span_ms
     town = settings.town((start_ms, min(end_ms, start_ms + DAY_MS)))
     writer = Writer(town.places, run_tag(settings.seed, start_ms), in_file=False)
     folder = empty_folder(sending.key) if sending.key else None
     account = Account(town.people, town.catalogue, writer, Key(folder))
-    door = Door(sending.url, sending.caller(), stopper())
+    door = Door(sending.url, sending.caller(), stopper(), sending.patience_s)
     sender = Sender(door, account, sending.connections, sending.simulated)
     run = run_simulated if sending.simulated else run_live
-    try:
-        with Status(sender, sending.status) as status:
+    refused = None
+    with Status(sender, sending.status) as status:
+        try:
             run(settings, town, writer, sender, status, sending.span_ms, sending.batch)
             sender.finish()
-            status.tell("done", now=True)
-    finally:
-        sender.close()
+        except Refused as refusal:
+            refused = str(refusal)
+            door.stop.set()
+            sender.abandon()
+        finally:
+            sender.close()
+        status.tell("done", now=True)
     about = {"seed": settings.seed, "start": moment(start_ms), "end": moment(end_ms)}
     names = ("sent", "requests", "retries", "unsure_events", "given_up")
-    return account.close({**about, **{name: sender.totals[name] for name in names}})
+    counts = {name: sender.totals[name] for name in names}
+    return account.close({**about, **counts, "refused": refused})

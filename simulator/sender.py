@@ -6,12 +6,13 @@ import signal
 import threading
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from simulator.account import Account
-from simulator.door import Answer, Door
+from simulator.door import Answer, Door, Refused
 from simulator.files import moment
 from simulator.requests import Request
 
@@ -65,6 +66,13 @@ class Sender:
             self._take_oldest()
         self.account_now()
 
+    def abandon(self) -> None:
+        """Account for what was answered before the function refused a request."""
+        while self._waiting:
+            with suppress(Refused):
+                self._take_oldest()
+        self.account_now()
+
     def close(self) -> None:
         """Let threads and connections go."""
         self._pool.shutdown(cancel_futures=True)
@@ -77,9 +85,12 @@ class Sender:
 
     def _take_oldest(self) -> None:
         request, future = self._waiting.popleft()
-        answer = future.result()
+        answer = None
+        try:
+            answer = future.result()
+        finally:
+            self.totals["given_up"] += 0 if answer else request.events.height
         if answer is None:
-            self.totals["given_up"] += request.events.height
             return
         events = request.events
         published = request.due_ms if self.simulated else answer.answered_ms
