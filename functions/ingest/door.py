@@ -17,7 +17,6 @@ from functions.shared.publish import Message, NotPublished, Publisher
 from functions.shared.signing import Caller, Guard
 
 KINDS = {"/v1/plays": "play", "/v1/ad-events": "ad"}
-SCHEMA = "1"
 RETRY_AFTER_S = 2
 
 
@@ -108,7 +107,7 @@ def _allow(request: Request, method: str) -> None:
 
 def _messages(kind: str, result: lines.Sorted, attributes: dict[str, str]) -> list[Message]:
     """At most two: the good lines, and what is to be known of the others."""
-    common = {"schema": SCHEMA, "source": "ingest", **attributes}
+    common = {"schema": lines.SCHEMA, "source": "ingest", **attributes}
     messages: list[Message] = []
     if result.good:
         count = str(len(result.good))

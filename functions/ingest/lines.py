@@ -10,8 +10,12 @@ from typing import Any
 import msgspec
 
 from beam_pipeline.domain.events import InvalidEvent, decode_line
+from functions.ingest.plain import plainly_good
 from functions.ingest.settings import MAX_EVENTS
 from functions.shared.http import Refusal
+
+SCHEMA = "1"
+"""The version of the events that this door takes."""
 
 MAX_PAYLOAD_BYTES = 4096
 """How much of a refused line is kept for whoever looks into it."""
@@ -98,15 +102,17 @@ def split(content_type: str, charset: str, body: bytes) -> list[bytes]:
 
 def judge(kind: str, lines: Sequence[bytes], published_ms: int) -> Sorted:
     """Hold every line against the pipeline's own rules."""
-    good: list[bytes] = []
     refused: list[Refused] = []
+    plain = plainly_good(kind, SCHEMA, published_ms)
     for index, line in enumerate(lines):
+        if plain(line):
+            continue
         try:
-            decode_line(kind, line, published_ms)
+            decode_line(kind, line, published_ms, SCHEMA)
         except InvalidEvent as why:
             refused.append(Refused(index, line, why))
-        else:
-            good.append(one_line(line))
+    bad = {line.index for line in refused}
+    good = [one_line(line) for index, line in enumerate(lines) if index not in bad]
     return Sorted(good, refused)
 
 
