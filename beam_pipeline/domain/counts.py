@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from beam_pipeline.domain import health
 from beam_pipeline.domain.deltas import CODED, DELTA, DIMENSIONS, LABELLED, SLIDING
-from beam_pipeline.domain.index import PairIndex
+from beam_pipeline.domain.index import Index
 from beam_pipeline.domain.schemas import HEALTH, LISTENING
 from beam_pipeline.domain.windows import BUCKET_MS, SLIDING_BUCKETS
 
@@ -63,7 +63,7 @@ class Counts:
     """The sums. `add` deltas, take what `changed`; `snapshot` is their smallest equal delta."""
 
     def __init__(self) -> None:
-        self._keys = PairIndex()
+        self._keys = Index(columns=2)
         self._dimension = np.zeros(0, np.uint8)
         self._value = np.zeros(0, np.int64)
         self._labels: dict[int, str] = {}
@@ -201,12 +201,13 @@ class Counts:
         if 2 * int(used.sum()) > size:
             return
         kept = np.flatnonzero(used)
+        self._keys = Index(columns=2)
+        numbers = self._keys.add(self._dimension[kept].astype(np.int64), self._value[kept])
+        kept = kept[np.argsort(numbers)]
         self._dimension, self._value = self._dimension[kept], self._value[kept]
         self._labels = {
             new: self._labels[old] for new, old in enumerate(kept.tolist()) if old in self._labels
         }
-        self._keys = PairIndex()
-        self._keys.add_distinct(self._dimension.astype(np.int64), self._value)
         for ring in self._rings():
             ring.cells = ring.cells[kept].copy()
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from beam_pipeline.domain.index import Column, PairIndex
+from beam_pipeline.domain.index import Column, Firsts, Index
 
 DEDUP_HORIZON = timedelta(hours=6)
 DEDUP_HORIZON_MS = DEDUP_HORIZON // timedelta(milliseconds=1)
@@ -23,8 +23,9 @@ class Identities:
     """The identities that were accepted, each with the published_at of its accepted copy."""
 
     def __init__(self) -> None:
-        self._index = PairIndex()
+        self._index = Index(columns=2)
         self._published = Column(_NEVER)
+        self._firsts = Firsts()
 
     def __len__(self) -> int:
         return len(self._index)
@@ -45,10 +46,7 @@ class Identities:
         """
         numbers = self._index.add(customer_id, identity.view(np.int64))
         reference = self._published.reserve(len(self._index))
-        rows = np.arange(len(numbers))
-        leader = np.empty(len(self._index), np.int64)
-        leader[numbers[::-1]] = rows[::-1]
-        leads = leader[numbers] == rows
+        leads = self._firsts.of(numbers, len(self._index))
         accepted = leads & (_distance(published_ms, reference[numbers]) > DEDUP_HORIZON_MS)
         reference[numbers[accepted]] = published_ms[accepted]
         again = ~leads & (_distance(published_ms, reference[numbers]) > DEDUP_HORIZON_MS)

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beam_pipeline.domain.hashing import hash_strings
+from beam_pipeline.domain.index import Firsts
 from beam_pipeline.domain.schemas import AGE_BANDS, GENDERS, LEVELS, UNKNOWN
 from beam_pipeline.domain.windows import SLIDING_BUCKETS, Entered
 
@@ -44,21 +45,31 @@ DELTA = pl.Schema(
 the track_id); `bucket` is floor(played_at / 5 min); `sliding_k` adds to the listeners of the
 30-minute window that ends k buckets after the end of `bucket`."""
 
+_BITS = np.arange(1 << SLIDING_BUCKETS)[:, None] >> np.arange(SLIDING_BUCKETS) & 1
+_FIELD = 1 << 17
+_LOW, _HIGH = (
+    (_BITS[:, part] * [1.0, _FIELD, _FIELD**2]).sum(axis=1) for part in (slice(0, 3), slice(3, 6))
+)
+"""Six counters in two floats, 17 bits each: a sum over fewer than 2^17 rows stays exact."""
+
 
 class Facet(NamedTuple):
     """One dimension of a batch of plays."""
 
     dimension: str
-    value: NDArray[np.int64]
-    """int64 [n]."""
-    scope: int
-    """The `scope` of Heard.enter in which this dimension's listeners are counted."""
+    code: NDArray[np.int64]
+    """int64 [n], small numbers for the values of the plays."""
+    codes: int
+    """All codes are below it."""
+    entered: Entered
+    value: NDArray[np.int64] | None = None
+    """int64 [n], where the value is not the code."""
     label: pl.Series | None = None
     """String [n], for LABELLED."""
 
 
 class Labels:
-    """Stable values for texts: each distinct text is hashed once, then looked up by its code."""
+    """Numbers texts, and gives each a value that is the same in every process."""
 
     def __init__(self) -> None:
         self._dtype = pl.Categorical(pl.Categories.random())
@@ -67,67 +78,80 @@ class Labels:
         self._value = np.zeros(0, np.int64)
         self._known = np.zeros(0, np.bool_)
 
-    def values(self, texts: pl.Series) -> NDArray[np.int64]:
-        """The hash of each text (null: of `unknown`), int64 [n]."""
+    def __len__(self) -> int:
+        """All codes so far are below it."""
+        return len(self._known)
+
+    def codes(self, texts: pl.Series) -> NDArray[np.int64]:
+        """The number of each text, int64 [n]; null counts as `unknown`."""
         coded = texts.fill_null(UNKNOWN).cast(self._dtype)
         codes = coded.to_physical().to_numpy().astype(np.int64)
         if len(codes) and int(codes.max()) >= len(self._known):
-            size = 2 * int(codes.max()) + 64
-            self._value = np.concatenate((self._value, np.zeros(size - len(self._value), np.int64)))
-            self._known = np.concatenate((self._known, np.zeros(size - len(self._known), np.bool_)))
+            more = int(codes.max()) + 64
+            self._value = np.concatenate((self._value, np.zeros(more, np.int64)))
+            self._known = np.concatenate((self._known, np.zeros(more, np.bool_)))
         if not self._known[codes].all():
             fresh = ~self._known[codes]
             hashes = hash_strings(coded.filter(pl.Series(fresh)).cast(pl.String))
             self._value[codes[fresh]] = hashes.view(np.int64)
             self._known[codes[fresh]] = True
+        return codes
+
+    def values(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The hash of the text of each code, int64 [n]."""
         return self._value[codes]
 
 
-def deltas(bucket: NDArray[np.int64], facets: list[Facet], entered: Entered) -> pl.DataFrame:
-    """DELTA of a batch of plays.
+class Tally:
+    """Sums plays by cell. One object serves a shard for long: its scratch memory is kept."""
 
-    Args:
-        bucket: int64 [n].
-        facets: the dimensions.
-        entered: what `Heard.enter` said of these plays.
-    """
-    distinct, bucket_rank = np.unique(bucket, return_inverse=True)
-    parts = []
-    for facet in facets:
-        mine = entered.scope == facet.scope
-        parts.append(
-            _facet_deltas(facet, distinct, bucket_rank, entered.row[mine], entered.sliding[:, mine])
+    def __init__(self) -> None:
+        self._firsts = Firsts()
+
+    def deltas(self, bucket: NDArray[np.int64], facets: list[Facet]) -> pl.DataFrame:
+        """DELTA of a batch of plays: their buckets, int64 [n], and their dimensions."""
+        distinct, rank = np.unique(bucket, return_inverse=True)
+        parts = [self._cells(facet, rank, len(distinct)) for facet in facets]
+        columns = [
+            np.concatenate(column) for column in zip(*(part[1:] for part in parts), strict=True)
+        ]
+        first = [part[0] for part in parts]
+        dimension = np.repeat(
+            np.array([DIMENSIONS.index(facet.dimension) for facet in facets], np.uint8),
+            [len(rows) for rows in first],
         )
-    return pl.concat(parts) if parts else pl.DataFrame(schema=DELTA)
+        value = np.concatenate(
+            [
+                (facet.code if facet.value is None else facet.value)[rows]
+                for facet, rows in zip(facets, first, strict=True)
+            ]
+        )
+        label = pl.concat([_label(facet, rows) for facet, rows in zip(facets, first, strict=True)])
+        series = [
+            pl.Series("dimension", dimension),
+            pl.Series("value", value),
+            label.alias("label"),
+            pl.Series("bucket", bucket[np.concatenate(first)]),
+        ]
+        names = ("plays", "listeners", *SLIDING)
+        series += [pl.Series(name, column) for name, column in zip(names, columns, strict=True)]
+        return pl.DataFrame(series)
+
+    def _cells(
+        self, facet: Facet, rank: NDArray[np.int64], buckets: int
+    ) -> tuple[NDArray[np.int64], ...]:
+        """For each (value, bucket) that occurs: a row of it, plays, listeners, six windows."""
+        first, cell = self._firsts.ranks(facet.code * buckets + rank, facet.codes * buckets)
+        k, entered = len(first), facet.entered
+        where = cell[entered.row]
+        sums = []
+        for weights in (_LOW, _HIGH):
+            packed = np.bincount(where, weights[entered.sliding], k).astype(np.int64)
+            sums += [packed % _FIELD, packed // _FIELD % _FIELD, packed // _FIELD**2]
+        return first, np.bincount(cell, minlength=k), np.bincount(where, minlength=k), *sums
 
 
-def _facet_deltas(
-    facet: Facet,
-    buckets: NDArray[np.int64],
-    bucket_rank: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    sliding: NDArray[np.int64],
-) -> pl.DataFrame:
-    value_rank = np.unique(facet.value, return_inverse=True)[1]
-    cells, first, cell = np.unique(
-        value_rank * max(len(buckets), 1) + bucket_rank, return_index=True, return_inverse=True
-    )
-    k = len(cells)
-    columns: dict[str, object] = {
-        "dimension": np.full(k, DIMENSIONS.index(facet.dimension), np.uint8),
-        "value": facet.value[first],
-        "label": _labels(facet, first),
-        "bucket": buckets[bucket_rank[first]],
-        "plays": np.bincount(cell, minlength=k),
-        "listeners": np.bincount(cell[rows], minlength=k),
-    }
-    for step, name in enumerate(SLIDING):
-        new = rows[sliding[step].astype(np.bool_)]
-        columns[name] = np.bincount(cell[new], minlength=k)
-    return pl.DataFrame(columns, schema=DELTA)
-
-
-def _labels(facet: Facet, rows: NDArray[np.int64]) -> pl.Series:
+def _label(facet: Facet, rows: NDArray[np.int64]) -> pl.Series:
     if facet.label is None:
         return pl.Series([None], dtype=pl.String).new_from_index(0, len(rows))
     return facet.label.gather(rows).fill_null(UNKNOWN)

@@ -17,10 +17,12 @@ from beam_pipeline.domain.events import LATE_AFTER_MS
 from beam_pipeline.domain.references import Places, References
 
 _AGE_BAND_STARTS = np.array([18, 25, 35, 45, 55, 65])
-_GENDERS = pl.Series(schemas.GENDERS)
-_LEVELS = pl.Series(schemas.LEVELS)
-_CAMPAIGNS = pl.Series(schemas.CAMPAIGNS)
-_AGE_BANDS = pl.Series(schemas.AGE_BANDS)
+_GENDERS, _LEVELS, _CAMPAIGNS, _AGE_BANDS = (
+    pl.Series([*names, None])
+    for names in (schemas.GENDERS, schemas.LEVELS, schemas.CAMPAIGNS, schemas.AGE_BANDS)
+)
+"""The name of each code; the last stands for unknown."""
+_SENT = [name for name in schemas.RAW_PLAYS if name in schemas.PLAYS and name != "published_at"]
 
 
 class Enriched(NamedTuple):
@@ -48,35 +50,38 @@ def enrich(raw: pl.DataFrame, references: References, places: Places) -> Enriche
     customers = references.customers(raw["customer_id"].to_numpy())
     tracks = references.tracks(raw["track_id"].to_numpy())
     zips = raw["zip"].cast(pl.Int64).to_numpy()
-    gender, level = _codes(customers["gender"], _GENDERS), _codes(customers["level"], _LEVELS)
+    gender = _codes(customers["gender"], len(_GENDERS) - 1)
+    level = _codes(customers["level"], len(_LEVELS) - 1)
     age_band = age_band_code(customers["age"])
     known_customer, known_track = customers["known"].to_numpy(), tracks["known"].to_numpy()
     lateness = raw["published_at"].to_physical() - raw["played_at"].to_physical()
-    plays = raw.select(
-        *(name for name in schemas.RAW_PLAYS if name not in ("published_at", schemas.PUBLISH_TIME)),
-        places.state.gather(zips).alias("state"),
-        places.location.gather(zips).alias("location"),
-        tracks["title"],
-        tracks["artist"],
-        tracks["length_s"],
-        _decoded(gender, _GENDERS).alias("gender"),
-        customers["age"],
-        _decoded(age_band, _AGE_BANDS).alias("age_band"),
-        _decoded(level, _LEVELS).alias("level"),
-        _decoded(_codes(customers["campaign"], _CAMPAIGNS), _CAMPAIGNS).alias("campaign"),
-        "published_at",
-        (lateness > LATE_AFTER_MS).alias("is_late"),
-        pl.Series("joined", known_customer.astype(np.int8) + known_track.astype(np.int8)),
-        schemas.PUBLISH_TIME,
+    plays = pl.DataFrame(
+        [
+            *(raw[name] for name in _SENT),
+            places.state.gather(zips).alias("state"),
+            places.location.gather(zips).alias("location"),
+            tracks["title"],
+            tracks["artist"],
+            tracks["length_s"],
+            _decoded("gender", gender, _GENDERS),
+            customers["age"],
+            _decoded("age_band", age_band, _AGE_BANDS),
+            _decoded("level", level, _LEVELS),
+            _decoded("campaign", _codes(customers["campaign"], len(_CAMPAIGNS) - 1), _CAMPAIGNS),
+            raw["published_at"],
+            (lateness > LATE_AFTER_MS).alias("is_late"),
+            pl.Series("joined", known_customer.astype(np.int8) + known_track.astype(np.int8)),
+            raw[schemas.PUBLISH_TIME],
+        ]
     )
     return Enriched(plays, gender, age_band, level, known_customer, known_track)
 
 
-def _codes(codes: pl.Series, names: pl.Series) -> NDArray[np.int64]:
-    """Codes as int64 [n]; null and a code without a name give len(names)."""
+def _codes(codes: pl.Series, known: int) -> NDArray[np.int64]:
+    """Codes as int64 [n]; null and a code that is not below `known` give `known`."""
     filled = codes.fill_null(-1).to_numpy().astype(np.int64)
-    return np.where((filled < 0) | (filled >= len(names)), len(names), filled)
+    return np.where((filled < 0) | (filled >= known), known, filled)
 
 
-def _decoded(codes: NDArray[np.int64], names: pl.Series) -> pl.Series:
-    return names.extend_constant(None, 1).gather(codes)
+def _decoded(name: str, codes: NDArray[np.int64], names: pl.Series) -> pl.Series:
+    return names.gather(codes).alias(name)

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from beam_pipeline.domain.schemas import HEALTH
+from beam_pipeline.domain.schemas import HEALTH, TIMESTAMP
 
 COUNTERS = tuple(name for name in HEALTH if name != "minute")
 _MINUTE_MS = 60_000
@@ -31,18 +31,14 @@ def tally(published_ms: ArrayLike, **counters: ArrayLike) -> pl.DataFrame:
     """
     minutes = np.asarray(published_ms, np.int64) // _MINUTE_MS
     distinct, row = np.unique(minutes, return_inverse=True)
-    columns = {
-        "minute": distinct * _MINUTE_MS,
-        "received": np.bincount(row, minlength=len(distinct)),
-    }
+    size = len(distinct)
+    columns = [pl.Series("minute", distinct * _MINUTE_MS).cast(TIMESTAMP)]
+    columns.append(pl.Series("received", np.bincount(row, minlength=size)))
     for name in COUNTERS[1:]:
-        weight = counters.get(name)
-        columns[name] = (
-            np.zeros(len(distinct), np.int64)
-            if weight is None
-            else np.bincount(row[np.asarray(weight, np.bool_)], minlength=len(distinct))
-        )
-    return pl.DataFrame(columns).cast(HEALTH)
+        flags = np.asarray(counters.get(name, False), np.bool_)
+        counted = np.bincount(row[flags], minlength=size) if flags.any() else np.zeros(size, int)
+        columns.append(pl.Series(name, counted))
+    return pl.DataFrame(columns)
 
 
 def rejected_health(published_ms: Sequence[int]) -> pl.DataFrame:
@@ -52,4 +48,7 @@ def rejected_health(published_ms: Sequence[int]) -> pl.DataFrame:
 
 def add(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """The sum of HEALTH frames, by minute."""
+    parts = [part for part in parts if part.height] or parts[:1]
+    if len(parts) == 1:
+        return parts[0]
     return pl.concat(parts).group_by("minute").sum().sort("minute")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beam_pipeline.domain.index import Column, PairIndex
+from beam_pipeline.domain.index import Column, Firsts
 
 REPEAT_WINDOW = timedelta(minutes=30)
 REPEAT_WINDOW_MS = REPEAT_WINDOW // timedelta(milliseconds=1)
@@ -33,6 +33,9 @@ class Repeats(NamedTuple):
     peak: NDArray[np.int64]
 
 
+_NO_REPEATS = Repeats(*(np.empty(0, np.int64) for _ in range(4)))
+
+
 class PlayChains:
     """The plays of each (customer, track), chained from the newest arrival to the oldest.
 
@@ -42,7 +45,7 @@ class PlayChains:
     """
 
     def __init__(self) -> None:
-        self._pairs = PairIndex()
+        self._firsts = Firsts()
         self._head = Column(_NONE)
         self._count = Column(0)
         self._played = Column(0)
@@ -53,66 +56,47 @@ class PlayChains:
     def __len__(self) -> int:
         return self._size
 
-    def add(
-        self,
-        customer_id: NDArray[np.int64],
-        track_id: NDArray[np.int64],
-        played_ms: NDArray[np.int64],
-    ) -> None:
-        """Append plays (int64 [n] each) without looking for repeats: when a history is rebuilt."""
-        self._append(customer_id, track_id, played_ms)
+    def add(self, pair: NDArray[np.int64], size: int, played_ms: NDArray[np.int64]) -> None:
+        """Append plays without looking for repeats, as when a history is rebuilt."""
+        self._append(pair, size, played_ms)
 
-    def find(
-        self,
-        customer_id: NDArray[np.int64],
-        track_id: NDArray[np.int64],
-        played_ms: NDArray[np.int64],
-    ) -> Repeats:
-        """Append plays (int64 [n] each, played_ms in ms) and give the repeats they are part of."""
-        order, pairs, starts = self._append(customer_id, track_id, played_ms)
-        if not len(order):
-            return Repeats(*(np.empty(0, np.int64) for _ in range(4)))
-        first_rows, touched = order[starts], pairs[starts]
-        earliest = np.minimum.reduceat(played_ms[order], starts)
-        enough = self._count.values[touched] >= REPEATS
-        first_rows, touched, earliest = first_rows[enough], touched[enough], earliest[enough]
-        pair, times = self._walk(touched, earliest - REPEAT_WINDOW_MS)
-        return _qualifying(pair, times, earliest, first_rows)
+    def find(self, pair: NDArray[np.int64], size: int, played_ms: NDArray[np.int64]) -> Repeats:
+        """Append plays and give the repeats that they are part of.
 
-    def _append(
-        self,
-        customer_id: NDArray[np.int64],
-        track_id: NDArray[np.int64],
-        played_ms: NDArray[np.int64],
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Chain the plays; give the rows ordered by pair, their pairs, where each pair starts."""
-        n = len(played_ms)
-        numbers = self._pairs.add(customer_id, track_id)
-        order = np.argsort(numbers, kind="stable")
-        pairs = numbers[order]
-        if not n:
-            return order, pairs, order
-        opens = np.concatenate(([True], pairs[1:] != pairs[:-1]))
-        starts = np.flatnonzero(opens)
-        last = np.append(starts[1:], n) - 1
-        nodes = np.arange(self._size, self._size + n)
-        head = self._head.reserve(len(self._pairs))
-        previous = self._previous.reserve(self._size + n)
-        latest = self._latest_behind.reserve(self._size + n)
-        behind = head[pairs[starts]]
-        previous[nodes] = nodes - 1
-        previous[nodes[starts]] = behind
-        played = played_ms[order]
-        self._played.reserve(self._size + n)[nodes] = played
-        reach = played.copy()
-        reach[starts] = np.maximum(
-            reach[starts], np.where(behind == _NONE, _LONG_AGO, latest[behind])
-        )
-        latest[nodes] = _running_maximum(reach, np.cumsum(opens) - 1)
-        head[pairs[last]] = nodes[last]
-        self._count.reserve(len(self._pairs))[pairs[starts]] += last - starts + 1
-        self._size += n
-        return order, pairs, starts
+        Args:
+            pair: int64 [n], the number of each play's (customer, track).
+            size: all numbers are below it.
+            played_ms: int64 [n], ms since the epoch.
+        """
+        self._append(pair, size, played_ms)
+        rows = np.flatnonzero(self._count.values[pair] >= REPEATS)
+        if not len(rows):
+            return _NO_REPEATS
+        rows = rows[np.lexsort((played_ms[rows], pair[rows]))]
+        firsts = rows[np.concatenate(([True], pair[rows][1:] != pair[rows][:-1]))]
+        earliest = played_ms[firsts]
+        group, times = self._walk(pair[firsts], earliest - REPEAT_WINDOW_MS)
+        return _qualifying(group, times, earliest, firsts)
+
+    def _append(self, pair: NDArray[np.int64], size: int, played_ms: NDArray[np.int64]) -> None:
+        """Chain the plays: all firsts of their pairs in one step, then all seconds, …"""
+        total = self._size + len(pair)
+        head, count = self._head.reserve(size), self._count.reserve(size)
+        played, previous = self._played.reserve(total), self._previous.reserve(total)
+        latest = self._latest_behind.reserve(total)
+        played[self._size : total] = played_ms
+        pending = np.arange(len(pair))
+        while len(pending):
+            leads = self._firsts.of(pair[pending], size)
+            turn, pending = pending[leads], pending[~leads]
+            chain, node = pair[turn], turn + self._size
+            behind = head[chain]
+            previous[node] = behind
+            reach = np.where(behind == _NONE, _LONG_AGO, latest[behind])
+            latest[node] = np.maximum(reach, played[node])
+            head[chain] = node
+            count[chain] += 1
+        self._size = total
 
     def _walk(
         self, touched: NDArray[np.int64], not_before: NDArray[np.int64]
@@ -133,20 +117,6 @@ class PlayChains:
         return np.concatenate(pairs), np.concatenate(times)
 
 
-def _running_maximum(values: NDArray[np.int64], group: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The cumulative maximum of int64 values within each run of equal `group` (0, 0, 1, 1, …)."""
-    result = values.copy()
-    step, n = 1, len(values)
-    while step < n:
-        same = group[step:] == group[:-step]
-        if not same.any():
-            break
-        shifted = np.where(same, result[:-step], _LONG_AGO)
-        result[step:] = np.maximum(result[step:], shifted)
-        step *= 2
-    return result
-
-
 def _qualifying(
     pair: NDArray[np.int64],
     times: NDArray[np.int64],
@@ -161,7 +131,7 @@ def _qualifying(
     good = (held >= REPEATS) & (times >= earliest[pair])
     pair, times, held = pair[good], times[good], held[good]
     if not len(pair):
-        return Repeats(*(np.empty(0, np.int64) for _ in range(4)))
+        return _NO_REPEATS
     starts = np.flatnonzero(np.concatenate(([True], pair[1:] != pair[:-1])))
     ends = np.append(starts[1:], len(pair)) - 1
     return Repeats(

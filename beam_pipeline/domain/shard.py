@@ -15,15 +15,19 @@ from numpy.typing import NDArray
 
 from beam_pipeline.domain import health, schemas
 from beam_pipeline.domain.dedup import Identities
-from beam_pipeline.domain.deltas import DELTA, Facet, Labels, deltas
+from beam_pipeline.domain.deltas import CODED, DELTA, Facet, Labels, Tally
 from beam_pipeline.domain.enrich import Enriched, enrich
 from beam_pipeline.domain.events import LATE_AFTER_MS
 from beam_pipeline.domain.hashing import hash_strings
+from beam_pipeline.domain.index import Index
 from beam_pipeline.domain.references import Places, References
-from beam_pipeline.domain.repeats import PlayChains
-from beam_pipeline.domain.windows import BUCKET_MS, Heard
+from beam_pipeline.domain.repeats import PlayChains, Repeats
+from beam_pipeline.domain.windows import BUCKET_MS, Entered, Heard, Moments
 
 _PLAY_SEED, _AD_SEED = 1, 2
+_SCOPES = ("all", "device", "state", "artist", "track")
+"""The dimensions of which a customer can be a listener once for each value; the traits of a
+customer (gender, age_band, level) have the listeners of `all`."""
 
 KEPT = pl.Schema(
     {
@@ -56,6 +60,19 @@ class Outcome(NamedTuple):
     """KEPT, to be stored beside the history."""
 
 
+class _Numbered(NamedTuple):
+    """Plays by the numbers of what is counted, all int64 [n]."""
+
+    customer: NDArray[np.int64]
+    track: NDArray[np.int64]
+    state: NDArray[np.int64]
+    artist: NDArray[np.int64]
+    with_state: NDArray[np.int64]
+    with_artist: NDArray[np.int64]
+    with_track: NDArray[np.int64]
+    """Of the pairs of the customer and each of these."""
+
+
 class Shard:
     """The history of one shard."""
 
@@ -63,9 +80,12 @@ class Shard:
         self._references = references
         self._places = places
         self._identities = Identities()
+        self._customers, self._tracks = Index(), Index()
+        self._with_state, self._with_artist, self._with_track = Index(), Index(), Index()
+        self._states, self._artists = Labels(), Labels()
         self._chains = PlayChains()
-        self._heard = Heard()
-        self._labels = Labels()
+        self._heard = {scope: Heard() for scope in _SCOPES}
+        self._tally = Tally()
 
     def __len__(self) -> int:
         """How many identities are remembered."""
@@ -75,25 +95,22 @@ class Shard:
         """Take RAW_PLAYS and RAW_AD_EVENTS in their order."""
         new_plays, play_identity = self._deduplicate(plays, _PLAY_SEED)
         new_ads, ad_identity = self._deduplicate(ad_events, _AD_SEED)
-        accepted_ads = ad_events.filter(pl.Series(new_ads))
-        accepted = plays.filter(pl.Series(new_plays))
+        accepted_ads = _rows(ad_events, new_ads)
+        accepted = _rows(plays, new_plays)
         enriched = enrich(accepted, self._references, self._places)
-        kept_plays = _kept(accepted, play_identity[new_plays])
-        counted = enriched.plays["is_late"].not_()
-        in_time = enriched.plays.filter(counted)
-        interests, delta = self._listening(in_time, enriched, counted.to_numpy())
+        interests, delta = self._listening(enriched)
+        kept = [_kept(accepted, play_identity[new_plays])]
+        if accepted_ads.height:
+            kept.append(_kept(accepted_ads, ad_identity[new_ads]))
         return Outcome(
             plays=enriched.plays,
             ad_events=accepted_ads,
             interests=interests,
             delta=delta,
             health=health.add(
-                [
-                    _play_health(plays, new_plays, enriched),
-                    _ad_health(ad_events, new_ads),
-                ]
+                [_play_health(plays, new_plays, enriched), _ad_health(ad_events, new_ads)]
             ),
-            kept=pl.concat([kept_plays, _kept(accepted_ads, ad_identity[new_ads])]),
+            kept=pl.concat(kept) if len(kept) > 1 else kept[0],
         )
 
     def remember(self, kept: pl.DataFrame) -> None:
@@ -108,16 +125,15 @@ class Shard:
             pl.col("track_id").is_not_null()
             & (pl.col("published_ms") - pl.col("played_ms") <= LATE_AFTER_MS)
         )
-        customers, tracks = plays["customer_id"].to_numpy(), plays["track_id"].to_numpy()
-        played = plays["played_ms"].to_numpy()
-        self._chains.add(customers, tracks, played)
-        artists = self._references.tracks(tracks)["artist"]
-        states = self._places.state.gather(plays["zip"].to_numpy())
-        self._heard.enter(
-            customers,
-            played // BUCKET_MS,
-            self._scopes(plays["is_mobile"].to_numpy(), states, tracks, artists),
+        tracks, played = plays["track_id"].to_numpy(), plays["played_ms"].to_numpy()
+        numbered = self._number(
+            plays["customer_id"].to_numpy(),
+            tracks,
+            self._places.state.gather(plays["zip"].to_numpy()),
+            self._references.tracks(tracks)["artist"],
         )
+        self._chains.add(numbered.with_track, len(self._with_track), played)
+        self._hear(numbered, plays["is_mobile"].to_numpy(), played // BUCKET_MS)
 
     def _deduplicate(
         self, events: pl.DataFrame, seed: int
@@ -130,74 +146,124 @@ class Shard:
         )
         return accepted, identity
 
-    def _scopes(
+    def _number(
         self,
-        is_mobile: NDArray[np.bool_],
+        customer_id: NDArray[np.int64],
+        track_id: NDArray[np.int64],
         states: pl.Series,
-        tracks: NDArray[np.int64],
         artists: pl.Series,
-    ) -> list[NDArray[np.int64]]:
-        """The things counted: the customer, and the customer by device, state, artist, track."""
-        return [
-            np.zeros(len(tracks), np.int64),
-            is_mobile.astype(np.int64),
-            self._labels.values(states),
-            self._labels.values(artists),
-            tracks,
-        ]
+    ) -> _Numbered:
+        customer, track = self._customers.add(customer_id), self._tracks.add(track_id)
+        state, artist = self._states.codes(states), self._artists.codes(artists)
+        high = customer << 32
+        return _Numbered(
+            customer=customer,
+            track=track,
+            state=state,
+            artist=artist,
+            with_state=self._with_state.add(high | state),
+            with_artist=self._with_artist.add(high | artist),
+            with_track=self._with_track.add(high | track),
+        )
 
-    def _listening(
-        self, plays: pl.DataFrame, enriched: Enriched, counted: NDArray[np.bool_]
-    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def _hear(
+        self, numbered: _Numbered, is_mobile: NDArray[np.bool_], bucket: NDArray[np.int64]
+    ) -> dict[str, Entered]:
+        """Mark the plays, once for each scope: the customer alone, and with device, state, …"""
+        customers, moments = len(self._customers), Moments.of(bucket)
+        scopes = (
+            ("all", numbered.customer, customers),
+            ("device", numbered.customer * 2 + is_mobile, customers * 2),
+            ("state", numbered.with_state, len(self._with_state)),
+            ("artist", numbered.with_artist, len(self._with_artist)),
+            ("track", numbered.with_track, len(self._with_track)),
+        )
+        return {
+            scope: self._heard[scope].enter(pairs, size, moments) for scope, pairs, size in scopes
+        }
+
+    def _listening(self, enriched: Enriched) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """INTERESTS and DELTA of the plays that are not too late."""
+        in_time = ~enriched.plays["is_late"].to_numpy()
+        plays = _rows(enriched.plays, in_time)
         if plays.is_empty():
-            return pl.DataFrame(schema=schemas.INTERESTS), pl.DataFrame(schema=DELTA)
-        customers, tracks = plays["customer_id"].to_numpy(), plays["track_id"].to_numpy()
+            return schemas.INTERESTS.to_frame(), DELTA.to_frame()
+        track_id, is_mobile = plays["track_id"].to_numpy(), plays["is_mobile"].to_numpy()
+        numbered = self._number(
+            plays["customer_id"].to_numpy(), track_id, plays["state"], plays["artist"]
+        )
         played = plays["played_at"].to_physical().to_numpy()
-        found = self._chains.find(customers, tracks, played)
-        interests = (
-            plays.select("customer_id", "track_id", "title", "artist")[found.row]
-            .with_columns(
-                pl.Series("since", found.since_ms),
-                pl.Series("latest", found.latest_ms),
-                pl.Series("peak", found.peak),
-            )
-            .cast(schemas.INTERESTS)
-        )
-        scopes = self._scopes(
-            plays["is_mobile"].to_numpy(), plays["state"], tracks, plays["artist"]
-        )
+        found = self._chains.find(numbered.with_track, len(self._with_track), played)
         bucket = played // BUCKET_MS
-        entered = self._heard.enter(customers, bucket, scopes)
+        entered = self._hear(numbered, is_mobile, bucket)
+        state, artist = numbered.state, numbered.artist
+        alone = entered["all"]
         facets = [
-            Facet("all", scopes[0], 0),
-            Facet("device", scopes[1], 1),
-            Facet("gender", enriched.gender[counted], 0),
-            Facet("age_band", enriched.age_band[counted], 0),
-            Facet("level", enriched.level[counted], 0),
-            Facet("state", scopes[2], 2, plays["state"]),
-            Facet("artist", scopes[3], 3, plays["artist"]),
-            Facet("track", scopes[4], 4),
+            Facet("all", np.zeros(len(played), np.int64), 1, alone),
+            Facet("device", is_mobile.astype(np.int64), 2, entered["device"]),
+            Facet("gender", enriched.gender[in_time], len(CODED["gender"]), alone),
+            Facet("age_band", enriched.age_band[in_time], len(CODED["age_band"]), alone),
+            Facet("level", enriched.level[in_time], len(CODED["level"]), alone),
+            Facet(
+                "state",
+                state,
+                len(self._states),
+                entered["state"],
+                self._states.values(state),
+                plays["state"],
+            ),
+            Facet(
+                "artist",
+                artist,
+                len(self._artists),
+                entered["artist"],
+                self._artists.values(artist),
+                plays["artist"],
+            ),
+            Facet("track", numbered.track, len(self._tracks), entered["track"], track_id),
         ]
-        return interests, deltas(bucket, facets, entered)
+        return _interests(plays, found), self._tally.deltas(bucket, facets)
+
+
+def _rows(frame: pl.DataFrame, flags: NDArray[np.bool_]) -> pl.DataFrame:
+    return frame if flags.all() else frame.filter(pl.Series(flags))
+
+
+def _interests(plays: pl.DataFrame, found: Repeats) -> pl.DataFrame:
+    if not len(found.row):
+        return schemas.INTERESTS.to_frame()
+    named = [
+        plays[name].gather(found.row) for name in ("customer_id", "track_id", "title", "artist")
+    ]
+    return pl.DataFrame(
+        [
+            *named,
+            pl.Series("since", found.since_ms).cast(schemas.TIMESTAMP),
+            pl.Series("latest", found.latest_ms).cast(schemas.TIMESTAMP),
+            pl.Series("peak", found.peak).cast(pl.Int32),
+        ]
+    )
 
 
 def _kept(events: pl.DataFrame, identity: NDArray[np.uint64]) -> pl.DataFrame:
     columns = [
-        pl.col("customer_id"),
-        pl.Series("identity", identity, pl.UInt64),
-        pl.col("published_at").to_physical().alias("published_ms"),
+        events["customer_id"],
+        pl.Series("identity", identity),
+        events["published_at"].to_physical().alias("published_ms"),
     ]
     if "track_id" in events.columns:
         columns += [
-            pl.col("track_id"),
-            pl.col("played_at").to_physical().alias("played_ms"),
-            pl.col("is_mobile"),
-            pl.col("zip").cast(pl.Int32),
+            events["track_id"],
+            events["played_at"].to_physical().alias("played_ms"),
+            events["is_mobile"],
+            events["zip"].cast(pl.Int32),
         ]
-    frame = events.select(columns)
-    return frame.with_columns(
-        pl.lit(None, dtype).alias(name) for name, dtype in KEPT.items() if name not in frame.columns
-    ).select(list(KEPT))
+    else:
+        columns += [
+            pl.Series(name, [None], dtype).new_from_index(0, events.height)
+            for name, dtype in list(KEPT.items())[len(columns) :]
+        ]
+    return pl.DataFrame(columns)
 
 
 def _play_health(

@@ -17,7 +17,7 @@ import polars as pl
 import redis
 from numpy.typing import NDArray
 
-from beam_pipeline.domain.index import Column, PairIndex
+from beam_pipeline.domain.index import Column, Index
 from beam_pipeline.domain.references import CUSTOMER_TRAITS, TRACK_TRAITS, References
 from beam_pipeline.edges.referencefiles import read_customers, read_tracks
 from beam_pipeline.edges.retry import Outage
@@ -35,7 +35,7 @@ class _Table:
     """Rows by id. Ids that are not there give a row of nulls whose `known` is False."""
 
     def __init__(self, schema: pl.Schema) -> None:
-        self._index = PairIndex()
+        self._index = Index()
         self._row = Column(0)
         self._rows = pl.DataFrame(
             {name: [name != "known" and None] for name in schema}, schema=schema
@@ -47,7 +47,7 @@ class _Table:
 
     def number(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The place of each id in this table, from now on."""
-        numbers = self._index.add(ids, np.zeros(len(ids), np.int64))
+        numbers = self._index.add(ids)
         self._row.reserve(len(self._index))
         return numbers
 
