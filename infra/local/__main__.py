@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import NoReturn
 
 from infra.local import environments, processes
 from infra.local.errors import LocalError
@@ -18,9 +19,16 @@ from infra.local.stack import Ports, Stack
 EXIT_REFUSED = 2
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        raise LocalError(f"{message[0].upper()}{message[1:]} (see --help).")
+
+
 def parser() -> argparse.ArgumentParser:
     """What `python -m infra.local --help` says."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="python -m infra.local",
         description="Encore's services on this machine, on 127.0.0.1, everything below .local/.",
     )
@@ -143,9 +151,9 @@ def _continue_in(python: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; one sentence on standard error and exit 2 when it cannot be done."""
-    args = parser().parse_args(argv)
     commands = {"setup": lambda _: setup(), "up": up, "down": down, "status": status}
     try:
+        args = parser().parse_args(argv)
         commands[args.command](args)
     except LocalError as error:
         print(error, file=sys.stderr)

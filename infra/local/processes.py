@@ -55,9 +55,9 @@ def read_record(file: Path) -> Record | None:
 
 
 def read_records(folder: Path) -> list[Record]:
-    """All records below a `run` folder, by name."""
-    records = (read_record(file) for file in sorted(folder.glob("*.json")))
-    return [record for record in records if record is not None]
+    """All records below a `run` folder, the earliest started first."""
+    records = (read_record(file) for file in folder.glob("*.json"))
+    return sorted((r for r in records if r is not None), key=lambda record: record.started)
 
 
 def boot_id() -> str:
@@ -126,7 +126,8 @@ def stop(record: Record, deadline: timedelta = STOP_DEADLINE) -> bool:
 def stop_all(folder: Path, names: Iterable[str] | None = None) -> list[str]:
     """Stop what is recorded below a `run` folder and remove its records; return who was running.
 
-    `names` stops only these, in this order.
+    The earliest started goes first: who started the others then ends them in good order.
+    `names` stops only these, in the order given.
     """
     records = {record.name: record for record in read_records(folder)}
     stopped = []

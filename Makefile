@@ -1,0 +1,49 @@
+# Few words, all here: `make help`. Everything that is made lies below .local/.
+
+SHELL := /bin/sh
+VENV := .local/venv/bin
+ROOMS := beam_pipeline functions simulator infra tests
+
+# A Python >= 3.11 that runs and can make environments (a pyenv shim may exist and not run).
+SYSTEM_PYTHON = $(shell for name in python3 python3.12 python3.13 python3.11 /usr/bin/python3 \
+	"$$HOME"/.pyenv/versions/3.1[123]*/bin/python3 "$$PYENV_ROOT"/versions/3.1[123]*/bin/python3; do \
+	"$$name" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo "$$name" && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check down clean lock
+
+help: ## list every target
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make the environments and fetch the jars; the targets below do it by themselves
+	@test -n "$(SYSTEM_PYTHON)" || { \
+	echo "No Python 3.11 or newer with its venv module was found: install one (on Debian and Ubuntu: apt-get install python3 python3-venv)." >&2; \
+	exit 2; }
+	@"$(SYSTEM_PYTHON)" -m infra.local setup
+
+demo: setup ## the whole thing, live, until Ctrl-C; FOR=60 plays 60 s, then reconciles and ends
+	@$(VENV)/python -m infra.local demo $(if $(FOR),--for $(FOR)) $(ARGS)
+
+test: setup ## the test suite, with the services it needs; FILTER="-k words" or a path narrows it
+	@$(VENV)/python -m pytest $(FILTER)
+
+check: setup ## lint, formatting, types, and the direction of imports
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy --strict $(ROOMS)
+	@$(VENV)/python -m pytest tests/test_directions.py
+
+down: ## stop what a demo or a test left behind, by its recorded ids
+	@test -n "$(SYSTEM_PYTHON)" && "$(SYSTEM_PYTHON)" -m infra.local down
+
+clean: down ## remove everything that was made (.local/ and the tools' caches)
+	@rm -rf .local .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock: setup ## resolve the direct dependencies again into the full locks
+	@UV_PYTHON_DOWNLOADS=never $(VENV)/python -m uv pip compile --quiet --universal \
+	--python-version 3.11 --no-header requirements.in -o requirements.txt
+	@UV_PYTHON_DOWNLOADS=never $(VENV)/python -m uv pip compile --quiet --universal \
+	--python-version 3.13 --no-header --overrides infra/local/bigquery-overrides.txt \
+	infra/local/bigquery-requirements.in -o infra/local/bigquery-requirements.txt
