@@ -1,0 +1,1 @@
+"""The doors, tested as processes against real services."""

@@ -1,0 +1,49 @@
+"""Fixtures of the doors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local.stack import Stack
+from tests.functions.inbox import Inbox
+from tests.functions.process import KEYS, Function, running
+
+
+@pytest.fixture(scope="session")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the functions of this session write."""
+    return tmp_path_factory.mktemp("functions")
+
+
+@pytest.fixture
+def inbox(stack: Stack) -> Inbox:
+    """A topic of this test's own."""
+    return Inbox.new(stack)
+
+
+@pytest.fixture(scope="session")
+def ingest_inbox(stack: Stack) -> Inbox:
+    """The topic of the shared ingest function; only for what a test posts itself."""
+    return Inbox.new(stack)
+
+
+def ingest_environ(stack: Stack, inbox: Inbox) -> dict[str, str]:
+    """The settings that ingest runs with, on real services, with two live keys."""
+    return {
+        "PUBSUB_EMULATOR_HOST": inbox.address,
+        "ENCORE_PROJECT": inbox.project,
+        "ENCORE_TOPIC": inbox.topic,
+        "ENCORE_KEYS": json.dumps(KEYS),
+        "REDIS_URL": stack.redis,
+    }
+
+
+@pytest.fixture(scope="session")
+def ingest(stack: Stack, ingest_inbox: Inbox, logs: Path) -> Iterator[Function]:
+    """Ingest as a process, for tests that only ask and look at the answer."""
+    with running("ingest", ingest_environ(stack, ingest_inbox), logs) as function:
+        yield function
