@@ -16,11 +16,13 @@ import numpy.typing as npt
 import polars as pl
 
 from simulator.ads import ACTIONS, AD_NAMES
+from simulator.book import Book
 from simulator.catalogue import Catalogue
 from simulator.counts import HEARD, TIME, Dimensions, Recent, interests, listening, merged
 from simulator.key import Key
 from simulator.lines import Writer
 from simulator.malformed import AD_FLAWS, PLAY_FLAWS
+from simulator.offers import Desk
 from simulator.people import BANDS, CAMPAIGNS, DAY_MS, GENDERS, LEVELS, People
 from simulator.places import HOUR_MS
 
@@ -49,6 +51,7 @@ class Account:
     catalogue: Catalogue
     writer: Writer
     key: Key
+    book: Book
     totals: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     _first: dict[tuple[str, int, str], int] = field(default_factory=dict)
@@ -76,9 +79,13 @@ class Account:
         accepted = ~rejected & ~duplicate
         late = accepted & ((events["published"] - events["played"]).to_numpy() > LATE_MS)
         self._count(kind, events, accepted, duplicate, rejected, late)
+        good = events.filter(accepted)
+        if kind == "play":
+            self.book.write(good)
+        if self.key.folder is None:
+            return accepted
         self.key.write("rejects", _rejects(kind, events.filter(rejected)))
         self.key.write("duplicates", _duplicates(kind, events.filter(duplicate), first[duplicate]))
-        good = events.filter(accepted)
         if kind == "play":
             self.key.write("plays", self._plays(good))
             self._recent.add(events.filter(accepted & ~late).select(HEARD.names()))
@@ -91,9 +98,11 @@ class Account:
         self._count_hours(now_ms - LATE_MS)
         self._first = {k: at for k, at in self._first.items() if at >= now_ms - HORIZON_MS}
 
-    def close(self, about: dict[str, Any]) -> dict[str, Any]:
+    def close(self, about: dict[str, Any], desk: Desk) -> dict[str, Any]:
         """Count the rest, write the whole key and give its summary."""
         self._count_hours(2**62)
+        for dataset, frame in desk.truth(self.writer.event_ids).items():
+            self.key.write(dataset, frame)
         found = self._interests()
         self.key.write("interests", found)
         self.key.write("health", self._health())
@@ -105,6 +114,7 @@ class Account:
             "disagreements": self.totals["disagreements"],
             "rejected_by_reason": dict(sorted(self.reasons.items())),
             **about,
+            **desk.told(),
         }
         self.key.close(summary)
         return summary

@@ -7,9 +7,11 @@ an hour. Only plays of the last hours are held.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from simulator.catalogue import Catalogue
@@ -18,8 +20,10 @@ from simulator.places import HOUR_MS, Places
 
 FIVE_MS = 300_000
 HALF_HOUR_MS = 1_800_000
+HANDFUL = 20_000
 ENOUGH = 3
 """Plays of one track within half an hour that make an interest."""
+Ints = npt.NDArray[np.int64]
 
 HEARD = pl.Schema(
     {
@@ -128,36 +132,65 @@ def listening(around: pl.DataFrame, hour: int, dimensions: Dimensions) -> pl.Dat
 
     `around` holds, by time, the plays of that hour and of the half hour before it.
     """
-    coded = dimensions.coded(around)
     played = around["played"].to_numpy()
-    rows = []
-    for end in range(hour * HOUR_MS + FIVE_MS, (hour + 1) * HOUR_MS + FIVE_MS, FIVE_MS):
-        for length in (FIVE_MS, HALF_HOUR_MS):
-            first, last = np.searchsorted(played, [end - length, end])
-            if first < last:
-                rows += _window(coded[int(first) : int(last)], end - length, end)
-    if not rows:
-        return pl.DataFrame(schema=LISTENING)
-    counted = pl.concat(rows)
-    named = [
-        part.with_columns(key=dimensions.named(str(dimension), part["key"]))
-        for (dimension,), part in counted.partition_by("dimension", as_dict=True).items()
+    ends = np.arange(hour * HOUR_MS + FIVE_MS, (hour + 1) * HOUR_MS + FIVE_MS, FIVE_MS)
+    spans = [(int(end) - length, int(end)) for end in ends for length in (FIVE_MS, HALF_HOUR_MS)]
+    coded = dimensions.coded(around)
+    counted = [
+        _count(coded, dimension, windows)
+        for windows in _handfuls(played, spans)
+        for dimension in coded.columns[2:]
     ]
-    return pl.concat(named).select(
+    if not counted:
+        return pl.DataFrame(schema=LISTENING)
+    by_dimension = pl.concat(counted).partition_by("dimension", as_dict=True)
+    return pl.concat(
+        part.with_columns(key=dimensions.named(str(dimension), part["key"]))
+        for (dimension,), part in by_dimension.items()
+    ).select(
         pl.col("window_start", "window_end").cast(TIME), "dimension", "key", "plays", "listeners"
     )
 
 
-def _window(plays: pl.DataFrame, start: int, end: int) -> list[pl.DataFrame]:
-    """Plays and distinct listeners in one window, by each dimension."""
-    return [
-        plays.group_by(key=dimension)
+def _handfuls(played: Ints, spans: list[tuple[int, int]]) -> Iterator[pl.DataFrame]:
+    """A row for each play in each window: row (of `played`), window_start, window_end.
+
+    Several windows come together while they hold few plays, so that a quiet hour costs little.
+    """
+    handful: list[tuple[int, int, int, int]] = []
+    for span, (first, last) in zip(spans, np.searchsorted(played, spans).tolist(), strict=True):
+        if first < last:
+            handful.append((*span, first, last))
+        if sum(last - first for *_, first, last in handful) >= HANDFUL:
+            yield _rows(handful)
+            handful = []
+    if handful:
+        yield _rows(handful)
+
+
+def _rows(windows: list[tuple[int, int, int, int]]) -> pl.DataFrame:
+    """Windows (start, end, first row, last row) as one row for each play in each."""
+    start, end, first, last = np.array(windows).T
+    return pl.DataFrame(
+        {
+            "row": np.concatenate([np.arange(f, t) for f, t in zip(first, last, strict=True)]),
+            "window_start": np.repeat(start, last - first),
+            "window_end": np.repeat(end, last - first),
+        }
+    )
+
+
+def _count(coded: pl.DataFrame, dimension: str, windows: pl.DataFrame) -> pl.DataFrame:
+    """Plays and distinct listeners of each window by the key of one dimension."""
+    plays = windows.with_columns(
+        key=coded[dimension].gather(windows["row"]),
+        customer_id=coded["customer_id"].gather(windows["row"]),
+    )
+    return (
+        plays.group_by("window_start", "window_end", "key")
         .agg(plays=pl.len().cast(pl.Int64), listeners=pl.n_unique("customer_id").cast(pl.Int64))
-        .with_columns(
-            window_start=pl.lit(start), window_end=pl.lit(end), dimension=pl.lit(dimension)
-        )
-        for dimension in plays.columns[2:]
-    ]
+        .with_columns(dimension=pl.lit(dimension))
+    )
 
 
 def interests(around: pl.DataFrame, hour: int) -> pl.DataFrame:

@@ -13,8 +13,8 @@ import polars as pl
 
 from simulator.account import Account
 from simulator.door import Answer, Door, Refused
-from simulator.files import moment
 from simulator.requests import Request
+from simulator.run import moment
 
 ACCOUNT_ROWS = 5_000
 """Answered events are accounted for in frames of about this many rows."""

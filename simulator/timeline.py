@@ -11,6 +11,7 @@ import polars as pl
 
 from simulator.ads import ADS, banners
 from simulator.faults import MINUTE_MS, Faults, spoil
+from simulator.offers import Desk
 from simulator.places import HOUR_MS
 from simulator.sessions import PLAYS, Town, plays_begun
 
@@ -28,6 +29,11 @@ class Slice:
     length_ms: int
     plays: pl.DataFrame
     ads: pl.DataFrame
+
+    @property
+    def end_ms(self) -> int:
+        """The first moment after it."""
+        return self.start_ms + self.length_ms
 
 
 @dataclass(eq=False)
@@ -72,12 +78,14 @@ def slice_length(rate: float, longest_ms: int = HOUR_MS) -> int:
 
 
 def timeline(
-    town: Town, faults: Faults, start_ms: int, end_ms: int, longest_ms: int = HOUR_MS
+    town: Town, desk: Desk, faults: Faults, span_ms: tuple[int, int], longest_ms: int = HOUR_MS
 ) -> Iterator[Slice]:
-    """The plays of [start_ms, end_ms) and their ad events, until the last of them has arrived.
+    """The plays of [start, end) and their ad events, until the last of them has arrived.
 
-    Memory holds one slice and what is on its way; nothing grows with the length of the run.
+    Memory holds one slice and what is on its way; nothing grows with the length of the run. The
+    desk's book must know what was accepted of a slice before the next one is asked for.
     """
+    start_ms, end_ms = span_ms
     length = slice_length(town.rate, longest_ms)
     plays, ads = _Calendar(PLAYS, length), _Calendar(ADS, length)
     number = (start_ms - WARM_UP_MS) // length
@@ -85,9 +93,11 @@ def timeline(
         at_ms = number * length
         if at_ms < end_ms:
             begun = plays_begun(town, at_ms, length)
-            begun = begun.filter(pl.col("played").is_between(start_ms, end_ms, closed="left"))
+            within = pl.col("played").is_between(start_ms, end_ms, closed="left")
+            begun = begun.filter(within)
+            seen = pl.concat([banners(town, begun, at_ms), desk.events(begun, at_ms)])
             plays.add(spoil(begun, faults, town, at_ms))
-            ads.add(spoil(banners(town, begun, at_ms), faults, town, at_ms))
+            ads.add(spoil(seen.filter(within), faults, town, at_ms))
         if at_ms + length > start_ms:
             yield Slice(at_ms, length, plays.take(number), ads.take(number))
         number += 1
