@@ -7,7 +7,7 @@ take a row only where its version is higher.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -118,18 +118,24 @@ class Domain:
         for reason in decoded.dead_letters["reason"].to_list():
             self.held.dead_letters[reason] = self.held.dead_letters.get(reason, 0) + 1
         self.counts.add_health(decoded.health)
-        self._through_shards(decoded.plays, decoded.ad_events)
+        for delta in self._through_shards(decoded.plays, decoded.ad_events):
+            self._count(delta)
         self.write_counts(Reader.LIVE)
 
     def feed_whole(self, messages: Sequence[Message], rows: int) -> None:
-        """Take everything as a bounded run does: each shard sorted by publication, in slices."""
+        """Take everything as a bounded run does: each shard sorted by publication, in slices.
+
+        The kinds come one after the other, and all that is counted is counted together.
+        """
         decoded = decode([self._block(message) for message in messages])
         self.counts.add_health(decoded.health)
         plays = decoded.plays.sort("published_at", maintain_order=True)
         ads = decoded.ad_events.sort("published_at", maintain_order=True)
+        deltas = []
         for start in range(0, plays.height, rows):
-            self._through_shards(plays[start : start + rows], ads[:0])
-        self._through_shards(plays[:0], ads)
+            deltas += self._through_shards(plays[start : start + rows], ads[:0])
+        deltas += self._through_shards(plays[:0], ads)
+        self._count(pl.concat(deltas))
 
     def rebuild(self) -> None:
         """Lose every index, as after a restart, and go on from what was kept."""
@@ -142,6 +148,10 @@ class Domain:
             )
             for storage, history in zip(self._storages, self.histories, strict=True)
         ]
+
+    def write_ledger(self) -> None:
+        """Write what changed since the ledger was written last."""
+        self.write_counts(Reader.LEDGER)
 
     def restore_counts(self) -> None:
         """Lose the sums, and go on from their snapshot."""
@@ -178,13 +188,17 @@ class Domain:
             if plays > store.get(row, (0, 0))[0]:
                 store[row] = (plays, listeners)
 
-    def _through_shards(self, plays: pl.DataFrame, ads: pl.DataFrame) -> None:
+    def _through_shards(self, plays: pl.DataFrame, ads: pl.DataFrame) -> list[pl.DataFrame]:
+        deltas = []
         count = len(self.histories)
         for number, history in enumerate(self.histories):
             mine = pl.col("customer_id") % count == number
             if self._prune_always and history.prune_after_ms is not None:
                 history.prune_after_ms = LONG_AGO
-            self._write(history.process(plays.filter(mine), ads.filter(mine)))
+            outcome = history.process(plays.filter(mine), ads.filter(mine))
+            self._write(outcome)
+            deltas.append(outcome.delta)
+        return deltas
 
     def _write(self, outcome: Outcome) -> None:
         for row in rows_of(outcome.plays):
@@ -201,7 +215,6 @@ class Domain:
                 since, latest = min(since, before[0]), max(latest, before[1])
                 peak = max(peak, before[2])
             self.held.interests[pair] = (since, latest, peak)
-        self._count(outcome.delta)
         self.counts.add_health(outcome.health)
 
     def _count(self, delta: pl.DataFrame) -> None:
@@ -235,22 +248,3 @@ def _physical(frame: pl.DataFrame) -> pl.DataFrame:
 def rows_of(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """Rows as dicts, times as ms, without the stream's own column."""
     return _physical(frame).drop(schemas.PUBLISH_TIME, strict=False).to_dicts()
-
-
-def run(batches: Iterable[Sequence[Message]], reference: Reference, shards: int = 1) -> Held:
-    """What the stores hold after these batches."""
-    domain = Domain(reference, shards)
-    for batch in batches:
-        domain.feed(batch)
-    return domain.finish()
-
-
-def verdicts(messages: Sequence[Message]) -> Iterator[tuple[int, int, str | None]]:
-    """What `decode` made of each line: (message, line, reason or None), in no order.
-
-    Accepted rows carry no line number, so each message's are numbered by what is left over.
-    """
-    decoded = decode([block_of(message, str(n)) for n, message in enumerate(messages)])
-    for row in rows_of(decoded.dead_letters):
-        message, line = row["id"].split(":")
-        yield int(message), int(line), row["reason"]

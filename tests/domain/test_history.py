@@ -1,0 +1,87 @@
+"""State does not grow without bound, and losing the index loses nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.domain.harness import Domain
+from tests.oracle import DEDUP_HORIZON, account
+from tests.oracle_lines import DAY, HOUR, MINUTE
+from tests.strategies import NOON, REFERENCE, Sent, messages_of
+
+
+def half_hour(number: int) -> list[Sent]:
+    """Twenty plays and two ad events, half an hour after the last twenty."""
+    at = NOON + number * 30 * MINUTE
+    plays = [
+        Sent("play", f"{number}-{n}", n % 7, at, at + n * MINUTE, track_id=10 + n % 3)
+        for n in range(20)
+    ]
+    return [*plays, Sent("ad", f"{number}", 1, at, at), Sent("ad", f"{number}", 2, at, at)]
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_what_is_kept_is_bounded_by_the_horizon_however_long_the_stream(shards: int) -> None:
+    domain = Domain(REFERENCE, shards)
+    halves = 3 * 24 * 2
+    for number in range(halves):
+        domain.feed(messages_of(half_hour(number)))
+        remembered = sum(len(history.shard) for history in domain.histories)
+        assert domain.kept_rows() == remembered
+        assert min(number, 12) * 22 < remembered <= 22 * 2 * 10
+    cells = domain.counts.snapshot()[0]
+    assert cells["bucket"].n_unique() <= 12 * 24
+    assert domain.finish().plays.keys() == {
+        (n % 7, f"{number}-{n}") for number in range(halves) for n in range(20)
+    }
+
+
+def test_pruning_never_takes_what_a_copy_within_the_horizon_still_needs() -> None:
+    for prune_always in (False, True):
+        domain = Domain(REFERENCE, prune_always=prune_always)
+        events = [Sent("play", "a", 1, NOON, NOON)]
+        for number in range(1, 40):
+            at = NOON + number * 10 * MINUTE
+            events.append(Sent("play", f"{number}", 2, at, at))
+        events.append(Sent("play", "a", 1, NOON, NOON + DEDUP_HORIZON))
+        for event in events:
+            domain.feed(messages_of([event]))
+        assert domain.finish().plays == account(messages_of(events), REFERENCE).plays
+        assert sum(row["duplicate"] for row in domain.held.health.values()) == 1
+
+
+def test_a_quiet_customer_is_pruned_by_the_time_of_the_others() -> None:
+    domain = Domain(REFERENCE)
+    domain.feed(messages_of([Sent("play", "quiet", 1, NOON, NOON)]))
+    for hour in range(24):
+        at = NOON + hour * HOUR
+        domain.feed(messages_of([Sent("play", f"{hour}", 2, at, at)]))
+    assert domain.kept_rows() < 15
+    copy = Sent("play", "quiet", 1, NOON, NOON + DAY)
+    domain.feed(messages_of([copy]))
+    held = domain.finish()
+    assert held.plays[(1, "quiet")]["published_at"] == NOON
+    assert sum(row["duplicate"] for row in held.health.values()) == 0
+
+
+def test_a_rebuilt_index_answers_as_the_lost_one_would_have() -> None:
+    events = [event for number in range(30) for event in half_hour(number)]
+    lost, kept = Domain(REFERENCE, 2), Domain(REFERENCE, 2)
+    for start in range(0, len(events), 50):
+        messages = messages_of(events[max(0, start - 30) : start + 50])
+        lost.feed(messages)
+        lost.rebuild()
+        lost.write_ledger()
+        lost.restore_counts()
+        kept.feed(messages)
+    assert lost.finish() == kept.finish()
+
+
+def test_an_empty_batch_changes_nothing() -> None:
+    domain = Domain(REFERENCE, 2)
+    domain.feed([])
+    domain.feed(messages_of([Sent("play", "a", 1, NOON, NOON)]))
+    domain.feed([])
+    domain.rebuild()
+    domain.feed([])
+    assert domain.finish().plays.keys() == {(1, "a")}
