@@ -17,6 +17,7 @@ from beam_pipeline.domain import health
 from beam_pipeline.domain.deltas import CODED, DELTA, DIMENSIONS, LABELLED, SLIDING
 from beam_pipeline.domain.index import Index
 from beam_pipeline.domain.schemas import HEALTH, LISTENING
+from beam_pipeline.domain.settled import Settled
 from beam_pipeline.domain.windows import BUCKET_MS, SLIDING_BUCKETS
 
 RING = 128
@@ -70,6 +71,10 @@ class Counts:
         self._plays, self._listeners, self._sliding = (_Ring(np.int32) for _ in range(3))
         self._dirty, self._dirty_sliding = (_Ring(np.uint8) for _ in range(2))
         self._newest: int | None = None
+        self._settled = Settled()
+        self.too_late = 0
+        """Plays of buckets of which too much is forgotten: their rows say too little, and a store
+        that keeps the larger row passes over them."""
         self._health = pl.DataFrame(schema=HEALTH)
         self._changed_minutes: dict[Reader, set[int]] = {reader: set() for reader in Reader}
 
@@ -94,9 +99,21 @@ class Counts:
     def _add(self, delta: pl.DataFrame, bucket: NDArray[np.int64]) -> pl.DataFrame:
         leaving = self._advance(int(bucket.max()) + SLIDING_BUCKETS - 1)
         assert self._newest is not None
-        kept = bucket > self._newest - RING + SLIDING_BUCKETS
-        if not kept.all():
-            delta, bucket = delta.filter(pl.Series(kept)), bucket[kept]
+        oldest = self._newest - RING + 1
+        late = bucket < oldest + SLIDING_BUCKETS
+        if not late.any():
+            self._add_to_ring(delta, bucket)
+            return leaving
+        rows = self._sum_apart(delta.filter(pl.Series(late)))
+        held = bucket >= oldest
+        self._settled.append(delta.filter(pl.Series(~held)))
+        self._add_to_ring(delta.filter(pl.Series(held)), bucket[held])
+        incomplete = np.arange(oldest, oldest + SLIDING_BUCKETS) % RING
+        self._dirty.cells[:, incomplete] = 0
+        self._dirty_sliding.cells[:, incomplete] = 0
+        return pl.concat([leaving, rows])
+
+    def _add_to_ring(self, delta: pl.DataFrame, bucket: NDArray[np.int64]) -> None:
         key = self._number(delta)
         for ring in self._rings():
             ring.reserve(len(self._keys))
@@ -108,7 +125,25 @@ class Counts:
             ending = key * RING + (bucket + step) % RING
             np.add.at(self._sliding.cells.reshape(-1), ending, delta[name].to_numpy())
             self._dirty_sliding.cells.reshape(-1)[ending] = _EVERY_READER
-        return leaving
+
+    def _sum_apart(self, delta: pl.DataFrame) -> pl.DataFrame:
+        """The rows that a late DELTA changes: of windows that begin before the ring does.
+
+        What is remembered of the buckets around is summed up anew, in a ring of their own.
+        """
+        bucket = delta["bucket"]
+        first, last = int(bucket.min()), int(bucket.max())  # type: ignore[arg-type]
+        reach = pl.col("bucket").is_between(first - SLIDING_BUCKETS, last + SLIDING_BUCKETS)
+        keys = delta.select("dimension", "value").unique()
+        around = self._everything().filter(reach).join(keys, on=["dimension", "value"], how="semi")
+        apart = Counts()
+        apart.add(around)
+        apart.changed(Reader.LIVE)
+        apart.add(delta)
+        every = delta.filter(pl.col("dimension") == DIMENSIONS.index("all"))
+        for old, plays in every.select("bucket", "plays").iter_rows():
+            self.too_late += 0 if self._settled.knows(old) else plays
+        return apart.changed(Reader.LIVE)[0]
 
     def add_health(self, delta: pl.DataFrame) -> None:
         """Add a HEALTH frame."""
@@ -129,23 +164,28 @@ class Counts:
 
     def snapshot(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """A DELTA and a HEALTH frame that sum up everything that is kept."""
-        rows, columns = np.nonzero(
-            (self._plays.cells != 0) | (self._listeners.cells != 0) | (self._sliding.cells != 0)
-        )
-        names = self._names(rows)
-        delta = pl.DataFrame(
+        return self._everything(), self._health
+
+    def _everything(self) -> pl.DataFrame:
+        return pl.concat([self._settled.rows(), self._held(np.arange(RING))])
+
+    def _held(self, columns: NDArray[np.int64]) -> pl.DataFrame:
+        """DELTA of some of the ring's columns."""
+        held = (self._plays.cells[:, columns] != 0) | (self._listeners.cells[:, columns] != 0)
+        rows, places = np.nonzero(held | (self._sliding.cells[:, columns] != 0))
+        column = columns[places]
+        return pl.DataFrame(
             {
                 "dimension": self._dimension[rows],
                 "value": self._value[rows],
-                "label": names,
-                "bucket": self._bucket_of(columns),
-                "plays": self._plays.cells[rows, columns],
-                "listeners": self._listeners.cells[rows, columns],
-                SLIDING[0]: self._sliding.cells[rows, columns],
+                "label": self._names(rows),
+                "bucket": self._bucket_of(column),
+                "plays": self._plays.cells[rows, column],
+                "listeners": self._listeners.cells[rows, column],
+                SLIDING[0]: self._sliding.cells[rows, column],
                 **dict.fromkeys(SLIDING[1:], np.zeros(len(rows), np.int64)),
             },
         ).cast(DELTA)
-        return delta, self._health
 
     def _rings(self) -> tuple[_Ring, ...]:
         return (
@@ -185,6 +225,7 @@ class Counts:
         final = np.arange(oldest, min(newest - RING + SLIDING_BUCKETS, self._newest) + 1)
         rows = self._listening(final % RING, *Reader)
         leaving = final[final <= newest - RING] % RING
+        self._settled.append(self._held(leaving))
         self._newest = newest
         for ring in self._rings():
             ring.cells[:, leaving] = 0

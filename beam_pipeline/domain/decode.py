@@ -28,6 +28,9 @@ from beam_pipeline.domain.times import parse_times
 KEPT_BYTES = 4 * 1024
 """How much of a line that is too large a dead letter keeps."""
 
+UNCOUNTED = ("heartbeat", "message")
+"""Kinds of message that carry no events."""
+
 _ZERO = ord("0")
 
 
@@ -61,7 +64,7 @@ def decode(blocks: Sequence[Block]) -> Decoded:
     ad_events: list[pl.DataFrame] = []
     refused: list[_Refused] = []
     for (kind, schema, own), group in groupby(blocks, lambda b: (b.kind, b.schema, b.own_times)):
-        if kind == "heartbeat":
+        if kind in UNCOUNTED:
             continue
         lines = Lines.of(list(group))
         if kind == "rejected":

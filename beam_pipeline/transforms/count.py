@@ -34,7 +34,8 @@ from beam_pipeline.domain.counts import Counts, Reader
 from beam_pipeline.transforms.frames import Change, ChangeCoder, Rows
 
 _LEDGER = "ledger"
-_COMPACT_AFTER = 64
+_COMPACT_AFTER = 300_000
+"""Rows in the bag before it is compacted, and never before it has doubled."""
 _ONLY_KEY = 0
 _CELL = ("dimension", "value", "label", "bucket")
 
@@ -118,10 +119,11 @@ _sums_lock = threading.Lock()
 
 @dataclass(slots=True)
 class _Mark:
-    """What the state says of the bag: its version, how many changes it holds, timers set."""
+    """What the state says of the bag: version, rows now and when last compacted; timers set."""
 
     version: bytes = b""
-    changes: int = 0
+    rows: int = 0
+    compacted: int = 0
     live_set: bool = False
     ledger_set: bool = False
 
@@ -129,11 +131,11 @@ class _Mark:
     def unpack(cls, packed: bytes | None) -> _Mark:
         if packed is None:
             return cls()
-        changes, live_set, ledger_set = struct.unpack("<q??", packed[8:])
-        return cls(packed[:8], changes, live_set, ledger_set)
+        return cls(packed[:8], *struct.unpack("<qq??", packed[8:]))
 
     def pack(self) -> bytes:
-        return self.version + struct.pack("<q??", self.changes, self.live_set, self.ledger_set)
+        numbers = (self.rows, self.compacted, self.live_set, self.ledger_set)
+        return self.version + struct.pack("<qq??", *numbers)
 
 
 @typehints.with_input_types(tuple[int, Change])
@@ -162,13 +164,14 @@ class _RunningSumFn(beam.DoFn):
         counts = self._take(mark, changes)
         final = counts.add(change.delta)
         counts.add_health(change.health)
-        if mark.changes >= _COMPACT_AFTER:
+        mark.rows += change.delta.height + change.health.height
+        if mark.rows >= _COMPACT_AFTER and mark.rows >= 2 * mark.compacted:
+            snapshot = Change(*counts.snapshot())
             changes.clear()
-            changes.add(Change(*counts.snapshot()))
-            mark.changes = 0
+            changes.add(snapshot)
+            mark.rows = mark.compacted = snapshot.delta.height + snapshot.health.height
         else:
             changes.add(change)
-            mark.changes += 1
         if not mark.live_set:
             live.set(Timestamp.now() + Duration(self._pace.live.total_seconds()))
             mark.live_set = True

@@ -195,6 +195,14 @@ class _WholeShardFn(beam.DoFn):
 
 
 def _slices(plays: pl.DataFrame, ad_events: pl.DataFrame) -> Iterable[Events]:
-    """Both kinds, a slice at a time."""
-    for start in range(0, max(plays.height, ad_events.height), _SLICE):
-        yield Events(plays[start : start + _SLICE], ad_events[start : start + _SLICE])
+    """Both kinds in the order of publication, side by side: neither runs ahead of the other."""
+    times = pl.concat([plays["published_at"], ad_events["published_at"]]).sort()
+    starts = times.gather_every(_SLICE).unique(maintain_order=True)
+    cuts = [frame["published_at"].search_sorted(starts, "left") for frame in (plays, ad_events)]
+    for number in range(len(starts)):
+        parts = [
+            frame[cut[number] : cut[number + 1] if number + 1 < len(starts) else None]
+            for frame, cut in zip((plays, ad_events), cuts, strict=True)
+        ]
+        for start in range(0, max(part.height for part in parts), _SLICE):
+            yield Events(*(part[start : start + _SLICE] for part in parts))
