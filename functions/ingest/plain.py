@@ -6,6 +6,7 @@ good is left to it. Tests hold the two against each other.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -15,11 +16,15 @@ from beam_pipeline.domain.events import (
     MAX_AGE,
     MAX_LINE_BYTES,
     MAX_SKEW,
-    RFC3339,
     SCHEMAS,
     AdEvent,
     Play,
 )
+
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\dT[0-2]\d:[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-][01]\d:[0-5]\d)", re.ASCII
+)
+"""The usual forms of an RFC 3339 time; `datetime` reads more than those, the rule a few more."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MARGIN = timedelta(seconds=1)
@@ -33,7 +38,7 @@ def plainly_good(kind: str, schema: str, published_ms: int) -> Callable[[bytes],
     rules = SCHEMAS[kind, schema]
     decode = rules.decoder.decode
     quotes = rules.quotes
-    form = RFC3339.fullmatch
+    form = _TIME.fullmatch
     moment = datetime.fromisoformat
     try:
         published = _EPOCH + timedelta(milliseconds=published_ms)
