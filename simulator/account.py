@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from simulator.ads import ACTIONS, AD_NAMES
 from simulator.book import Book
 from simulator.catalogue import Catalogue
 from simulator.counts import HEARD, TIME, Dimensions, Recent, interests, listening, merged
@@ -23,14 +22,14 @@ from simulator.key import Key
 from simulator.lines import Writer
 from simulator.malformed import AD_FLAWS, PLAY_FLAWS
 from simulator.offers import Desk
-from simulator.people import BANDS, CAMPAIGNS, DAY_MS, GENDERS, LEVELS, People
-from simulator.places import HOUR_MS
+from simulator.people import People
+from simulator.records import ad_events_kept, duplicates, plays_kept, rejects
+from simulator.rules import HORIZON_MS, LATE_MS, MINUTE_MS, OLD_MS, SKEW_MS
 
-MINUTE_MS = 60_000
-LATE_MS = 2 * HOUR_MS
-SKEW_MS = 5 * MINUTE_MS
-OLD_MS = 30 * DAY_MS
-HORIZON_MS = 6 * HOUR_MS
+Mask = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+NO_COPY = np.int64(-(2**62))
 HEALTH = ("received", "accepted", "duplicate", "rejected", "late", "unknown_customer",
           "unknown_track")  # fmt: skip
 REASONS = {
@@ -43,8 +42,8 @@ REASONS = {
 class Account:
     """Takes events in the order of their processing and writes the key as it goes.
 
-    Memory holds the identities of the last six hours that were sent more than once, the plays of
-    the last three hours, and what grows with the number of interests and minutes.
+    Memory holds the identities of the last day that were sent more than once, the plays of the
+    last three hours, and what grows with the number of interests and minutes.
     """
 
     people: People
@@ -59,14 +58,14 @@ class Account:
     _found: list[pl.DataFrame] = field(default_factory=list)
     _recent: Recent = field(default_factory=Recent)
 
-    def take(self, kind: str, events: pl.DataFrame) -> npt.NDArray[np.bool_]:
-        """Account for PLAYS ("play") or ADS ("ad"); says which rows were accepted.
+    def take(self, kind: str, events: pl.DataFrame) -> None:
+        """Account for PLAYS ("play") or ADS ("ad").
 
         Where there is a column `verdict` (String: the reason that the function gave, null for a
         line that it took), it is followed, and `disagreements` counts where it is not ours.
         """
         if not events.height:
-            return np.zeros(0, bool)
+            return
         events = events.with_columns(
             event_id=self.writer.event_ids(events), expected=_reason(kind, events)
         )
@@ -74,29 +73,35 @@ class Account:
         events = events.with_columns(reason=given)
         self.totals["disagreements"] += int(events["reason"].ne_missing(events["expected"]).sum())
         rejected = events["reason"].is_not_null().to_numpy()
-        first = self._first_published(kind, events, ~rejected)
-        duplicate = first >= 0
+        first, again = self._compare(kind, events, ~rejected)
+        duplicate = first != NO_COPY
         accepted = ~rejected & ~duplicate
         late = accepted & ((events["published"] - events["played"]).to_numpy() > LATE_MS)
         self._count(kind, events, accepted, duplicate, rejected, late)
-        good = events.filter(accepted)
+        self.totals["again"] += int(again.sum())
+        if self.key.folder is not None:
+            self.key.write("rejects", rejects(kind, events.filter(rejected)))
+            copies = duplicates(kind, events.filter(duplicate), first[duplicate])
+            self.key.write("duplicates", copies)
+        self._keep(kind, events.filter(accepted & ~again), late[accepted & ~again])
+
+    def _keep(self, kind: str, new: pl.DataFrame, late: Mask) -> None:
+        """Take events that no store holds yet."""
+        self.totals[f"{kind} rows"] += new.height
         if kind == "play":
-            self.book.write(good)
+            self.book.write(new)
         if self.key.folder is None:
-            return accepted
-        self.key.write("rejects", _rejects(kind, events.filter(rejected)))
-        self.key.write("duplicates", _duplicates(kind, events.filter(duplicate), first[duplicate]))
+            return
         if kind == "play":
-            self.key.write("plays", self._plays(good))
-            self._recent.add(events.filter(accepted & ~late).select(HEARD.names()))
+            self.key.write("plays", plays_kept(new, self.people, self.catalogue, self.writer))
+            self._recent.add(new.filter(~late).select(HEARD.names()))
         else:
-            self.key.write("ad_events", _ad_events(good))
-        return accepted
+            self.key.write("ad_events", ad_events_kept(new))
 
     def settle(self, now_ms: int) -> None:
         """Everything published before `now_ms` has been taken: count what can no longer change."""
         self._count_hours(now_ms - LATE_MS)
-        self._first = {k: at for k, at in self._first.items() if at >= now_ms - HORIZON_MS}
+        self._first = {k: at for k, at in self._first.items() if at >= now_ms - 4 * HORIZON_MS}
 
     def close(self, about: dict[str, Any], desk: Desk) -> dict[str, Any]:
         """Count the rest, write the whole key and give its summary."""
@@ -109,8 +114,9 @@ class Account:
         summary = {
             **{name: self.totals[name] for name in HEALTH},
             "interests": found.height,
-            "plays": self.totals["play accepted"],
-            "ad_events": self.totals["ad accepted"],
+            "plays": self.totals["play rows"],
+            "ad_events": self.totals["ad rows"],
+            "again": self.totals["again"],
             "disagreements": self.totals["disagreements"],
             "rejected_by_reason": dict(sorted(self.reasons.items())),
             **about,
@@ -119,30 +125,35 @@ class Account:
         self.key.close(summary)
         return summary
 
-    def _first_published(
-        self, kind: str, events: pl.DataFrame, sound: npt.NDArray[np.bool_]
-    ) -> npt.NDArray[np.int64]:
-        """For each duplicate the published of its first copy, -1 for every other row."""
-        first = np.full(events.height, -1, np.int64)
+    def _compare(self, kind: str, events: pl.DataFrame, sound: Mask) -> tuple[Ints, Mask]:
+        """Find copies among the `sound` rows that were sent more than once.
+
+        Gives for each duplicate the published of the first copy (NO_COPY elsewhere), and which
+        rows are copies beyond the horizon: accepted again, though every store has them.
+        """
+        first = np.full(events.height, NO_COPY)
+        again = np.zeros(events.height, bool)
         rows = np.flatnonzero(sound & events["copied"].to_numpy())
         copies = events[rows].select("customer_id", "event_id", "published")
         for row, (customer, event_id, published) in zip(rows, copies.iter_rows(), strict=True):
             identity = (kind, customer, event_id)
             before = self._first.get(identity)
-            if before is not None and abs(published - before) <= HORIZON_MS:
+            if before is None:
+                self._first[identity] = published
+            elif abs(published - before) <= HORIZON_MS:
                 first[row] = before
             else:
-                self._first[identity] = published
-        return first
+                again[row] = True
+        return first, again
 
     def _count(
         self,
         kind: str,
         events: pl.DataFrame,
-        accepted: npt.NDArray[np.bool_],
-        duplicate: npt.NDArray[np.bool_],
-        rejected: npt.NDArray[np.bool_],
-        late: npt.NDArray[np.bool_],
+        accepted: Mask,
+        duplicate: Mask,
+        rejected: Mask,
+        late: Mask,
     ) -> None:
         play = kind == "play"
         strange = accepted & (events["person"].to_numpy() < 0)
@@ -183,52 +194,6 @@ class Account:
             pl.col("since", "latest").cast(TIME), "peak",
         )  # fmt: skip
 
-    def _plays(self, plays: pl.DataFrame) -> pl.DataFrame:
-        """Accepted plays with the columns of the data dictionary."""
-        person, track, place = (plays[name].to_numpy() for name in ("person", "track", "place"))
-        people, places = self.people, self.writer.places
-        age = np.where(person >= 0, people.age[person], -1)
-        local = plays["played"].to_numpy() + plays["offset"].to_numpy().astype(np.int64) * MINUTE_MS
-        length = np.where(track >= 0, self.catalogue.length_s[track], -1)
-        return plays.select(
-            "event_id",
-            "customer_id",
-            "track_id",
-            played_at=pl.col("played").cast(TIME),
-            local_hour=pl.Series(local // HOUR_MS % 24, dtype=pl.Int8),
-            is_mobile="mobile",
-            zip=self.writer.zips(plays),
-            state=pick(places.states, place),
-            location=pick(places.locations, place),
-            title=pick(self.catalogue.titles, track),
-            artist=pick(self.catalogue.artists, track),
-            length_s=_known(length, pl.Int32()),
-            gender=pick(pl.Series(GENDERS), _code(people.gender, person)),
-            age=_known(age, pl.Int16()),
-            age_band=pick(pl.Series(BANDS), _code(people.band, person)),
-            level=pick(pl.Series(LEVELS), _code(people.level, person)),
-            campaign=pick(pl.Series(CAMPAIGNS), _code(people.campaign, person)),
-            published_at=pl.col("published").cast(TIME),
-            is_late=pl.col("published") - pl.col("played") > LATE_MS,
-            joined=pl.Series((person >= 0).astype(np.int8) + (track >= 0), dtype=pl.Int8),
-        )
-
-
-def pick(names: pl.Series, codes: npt.NDArray[np.integer]) -> pl.Series:
-    """The name of each code, null for one that has none."""
-    known = pl.Series((codes >= 0) & (codes < len(names)))
-    named = names.gather(np.clip(codes, 0, len(names) - 1))
-    return named.zip_with(known, pl.Series([None], dtype=pl.String).new_from_index(0, len(codes)))
-
-
-def _code(trait: npt.NDArray[np.int8], person: npt.NDArray[np.int32]) -> npt.NDArray[np.int8]:
-    return np.where(person >= 0, trait[person], np.int8(-1))
-
-
-def _known(values: npt.NDArray[np.integer], dtype: pl.DataType) -> pl.Series:
-    series = pl.Series(values).cast(dtype)
-    return series.set(series < 0, None)
-
 
 def _reason(kind: str, events: pl.DataFrame) -> pl.Series:
     """Why a line must be rejected, null for a good one."""
@@ -243,39 +208,3 @@ def _reason(kind: str, events: pl.DataFrame) -> pl.Series:
             .then(pl.lit("clock_skew")),
         )
     ).to_series()
-
-
-def _rejects(kind: str, events: pl.DataFrame) -> pl.DataFrame:
-    flaws = pl.Series(["", *(f.name for f in (PLAY_FLAWS if kind == "play" else AD_FLAWS))])
-    return events.select(
-        "event_id",
-        "customer_id",
-        "reason",
-        "expected",
-        kind=pl.lit(kind),
-        flaw=flaws.gather(events["flaw"]),
-        published_at=pl.col("published").cast(TIME),
-    )
-
-
-def _duplicates(kind: str, events: pl.DataFrame, first: npt.NDArray[np.int64]) -> pl.DataFrame:
-    return events.select(
-        "event_id",
-        "customer_id",
-        kind=pl.lit(kind),
-        published_at=pl.col("published").cast(TIME),
-        first_published_at=pl.Series(first).cast(TIME),
-    )
-
-
-def _ad_events(ads: pl.DataFrame) -> pl.DataFrame:
-    return ads.select(
-        "event_id",
-        "customer_id",
-        ad=pl.Series(AD_NAMES).gather(ads["ad"]),
-        action=pl.Series(ACTIONS).gather(ads["action"]),
-        offer_id="offer",
-        at=pl.col("played").cast(TIME),
-        published_at=pl.col("published").cast(TIME),
-        is_late=pl.col("published") - pl.col("played") > LATE_MS,
-    )

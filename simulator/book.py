@@ -10,8 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from simulator.habits import CURVES, Habits
-from simulator.people import DAY_MS
-from simulator.places import HOUR_MS
+from simulator.rules import DAY_MS, HOUR_MS
 
 CLOSED_DAYS = 28
 PARTS = ("morning", "afternoon", "evening", "night")

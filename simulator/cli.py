@@ -17,8 +17,9 @@ from simulator.errors import UsageError
 from simulator.files import write_run
 from simulator.live import FOREVER_S, LONGEST_BACKLOG_MS, Sending, post_run
 from simulator.old_log import import_log
-from simulator.people import DAY_MS, write_people
-from simulator.places import HOUR_MS, Places
+from simulator.people import write_people
+from simulator.places import Places
+from simulator.rules import DAY_MS, HOUR_MS
 
 ABOUT = """Seeded listeners of an invented streaming site: reference data, plays and ad events with
 faults, to files or to the ingest function, and beside every run an answer key of what the stores

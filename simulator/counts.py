@@ -16,13 +16,10 @@ import polars as pl
 
 from simulator.catalogue import Catalogue
 from simulator.people import BANDS, GENDERS, LEVELS, People
-from simulator.places import HOUR_MS, Places
+from simulator.places import Places
+from simulator.rules import ENOUGH, FIVE_MS, HALF_HOUR_MS, HOUR_MS
 
-FIVE_MS = 300_000
-HALF_HOUR_MS = 1_800_000
 HANDFUL = 20_000
-ENOUGH = 3
-"""Plays of one track within half an hour that make an interest."""
 Ints = npt.NDArray[np.int64]
 
 HEARD = pl.Schema(

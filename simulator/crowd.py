@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from simulator.errors import UsageError
 from simulator.habits import CURVES, KINDS, Habits
-from simulator.people import DAY_MS, People
-from simulator.places import HOUR_MS, Places
+from simulator.people import People
+from simulator.places import Places
+from simulator.rules import DAY_MS, HOUR_MS
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int32]

@@ -10,15 +10,10 @@ import numpy.typing as npt
 import polars as pl
 
 from simulator.malformed import AD_FLAWS, PLAY_FLAWS
-from simulator.people import DAY_MS
-from simulator.places import HOUR_MS
+from simulator.rules import DAY_MS, HORIZON_MS, HOUR_MS, LATE_MS, MINUTE_MS, SKEW_MS
 from simulator.seeds import stream
 from simulator.sessions import Town
 
-MINUTE_MS = 60_000
-LATE_MS = 2 * HOUR_MS
-SKEW_MS = 5 * MINUTE_MS
-HORIZON_MS = 6 * HOUR_MS
 MARGIN_MS = 5 * MINUTE_MS
 """How far every play keeps from the two-hour limit, so that all its copies lie on one side even
 when a request gives its whole batch one time of publication."""

@@ -14,9 +14,8 @@ from typing import TypeVar
 
 from simulator.faults import Fault, Faults
 from simulator.offers import Terms
-from simulator.people import DAY_MS
-from simulator.places import HOUR_MS
 from simulator.propensity import CLICK_RATE
+from simulator.rules import DAY_MS, HOUR_MS
 from simulator.run import Settings
 
 Number = TypeVar("Number", int, float)

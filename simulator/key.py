@@ -10,13 +10,15 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
+COUNTS = ("plays", "morning", "afternoon", "evening", "night", "mobile", "distinct_tracks")
+
 
 @dataclass(eq=False)
 class Key:
     """Writes NAME.parquet for each dataset, a row group a frame; without a folder, nothing.
 
-    `plays.parquet` holds one row for each accepted line; where a copy came back beyond the dedup
-    horizon there are two, and the stores keep the first.
+    `plays` and `ad_events` hold one row an identity, as the stores do: a copy that is accepted
+    again beyond the dedup horizon adds none (the summary's `again` counts them).
     """
 
     folder: Path | None
@@ -41,5 +43,34 @@ class Key:
             writer.close()
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
+            if "plays" in self._open:
+                write_profiles(self.folder)
             text = json.dumps(summary, indent=2, ensure_ascii=False)
             (self.folder / "summary.json").write_text(text + "\n", encoding="utf-8")
+
+
+def write_profiles(folder: Path) -> None:
+    """profiles.parquet from plays.parquet: one row a customer and day of publication (UTC)."""
+    plays = pl.scan_parquet(folder / "plays.parquet")
+    day = pl.col("published_at").dt.date()
+    hour = pl.col("local_hour")
+    days = plays.select(day.unique().sort()).collect(engine="streaming").to_series()
+    profiles = [
+        plays.filter(day == one)
+        .group_by("customer_id")
+        .agg(
+            day=pl.lit(one).first(),
+            plays=pl.len(),
+            morning=hour.is_between(5, 11).sum(),
+            afternoon=hour.is_between(12, 16).sum(),
+            evening=hour.is_between(17, 21).sum(),
+            night=((hour >= 22) | (hour < 5)).sum(),
+            mobile=pl.col("is_mobile").sum(),
+            distinct_tracks=pl.col("track_id").n_unique(),
+        )
+        .collect(engine="streaming")
+        .cast({name: pl.Int32() for name in COUNTS})
+        for one in days
+    ]
+    if profiles:
+        pl.concat(profiles).sort("day", "customer_id").write_parquet(folder / "profiles.parquet")

@@ -18,10 +18,8 @@ import polars as pl
 from simulator.ads import AD_NAMES, ADS, CLICKED, SHOWN, UPGRADED, ad_frame
 from simulator.book import Book, usual_shares
 from simulator.counts import TIME
-from simulator.faults import MINUTE_MS
-from simulator.people import DAY_MS
-from simulator.places import HOUR_MS
 from simulator.propensity import AFTER, BEFORE, Law
+from simulator.rules import DAY_MS, HOUR_MS, MINUTE_MS
 from simulator.seeds import purpose_number, stream, uniform
 from simulator.sessions import Town
 

@@ -13,6 +13,7 @@ import polars as pl
 from simulator import names
 from simulator.errors import UsageError
 from simulator.places import Places
+from simulator.rules import DAY_MS
 from simulator.seeds import stream
 from simulator.tables import read_table, write_table
 
@@ -20,7 +21,6 @@ ORIGINAL = ("CustID", "Name", "Gender", "Address", "zip", "SignDate", "Status", 
             "LinkedWithApps")  # fmt: skip
 COLUMNS = (*ORIGINAL, "Age", "Phone", "SmsConsent")
 CHUNK = 100_000
-DAY_MS = 86_400_000
 
 GENDERS = ("male", "female")
 LEVELS = ("free", "silver", "gold")

@@ -14,7 +14,8 @@ import numpy.typing as npt
 import polars as pl
 import zipcodes
 
-HOUR_MS = 3_600_000
+from simulator.rules import HOUR_MS
+
 YEAR_HOURS = 366 * 24
 NOT_STATES = frozenset({"AE", "AP", "AA", "PR", "VI", "GU", "FM", "MP", "PW", "MH", "AS"})
 

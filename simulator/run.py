@@ -18,8 +18,9 @@ from simulator.habits import Habits
 from simulator.key import Key
 from simulator.lines import Writer
 from simulator.offers import Desk, Terms
-from simulator.people import DAY_MS, People
-from simulator.places import HOUR_MS, Places
+from simulator.people import People
+from simulator.places import Places
+from simulator.rules import DAY_MS, HOUR_MS
 from simulator.sessions import Town
 from simulator.taste import Taste
 from simulator.timeline import Slice, timeline

@@ -13,6 +13,7 @@ from simulator.crowd import Crowd
 from simulator.habits import Habits
 from simulator.people import People
 from simulator.places import Places
+from simulator.rules import HALF_HOUR_MS
 from simulator.seeds import stream
 from simulator.taste import Taste
 
@@ -42,7 +43,6 @@ play sent more than once, `newer` a client with fields of the future, `flaw` the
 malformation (0 none)."""
 
 LONGEST_SESSION = 40
-HALF_HOUR_MS = 1_800_000
 TRAVELLING = 0.04
 SWITCHING = 0.04
 BURST_PLAYS = (3, 8)

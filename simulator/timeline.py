@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from simulator.ads import ADS, banners
-from simulator.faults import MINUTE_MS, Faults, spoil
+from simulator.faults import Faults, spoil
 from simulator.offers import Desk
-from simulator.places import HOUR_MS
+from simulator.rules import HOUR_MS, MINUTE_MS
 from simulator.sessions import PLAYS, Town, plays_begun
 
 WARM_UP_MS = 45 * MINUTE_MS
