@@ -1,4 +1,4 @@
-"""BigQuery: rows appended through the Storage Write API's default stream, Parquet load jobs.
+"""BigQuery: rows appended through the Storage Write API's default stream.
 
 Appending is at least once; the functions and views of bigquery/views hold one row an identity.
 A frame goes out as Arrow record batches of the table's types, so no Python object is made for a
@@ -8,18 +8,15 @@ row that is stored.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import queue
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import grpc
 import msgspec
 import polars as pl
 import pyarrow as pa
-from google.api_core.exceptions import Conflict, GoogleAPICallError, RetryError
+from google.api_core.exceptions import GoogleAPICallError, RetryError
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
@@ -228,36 +225,3 @@ def _arrow_type(dtype: pl.DataType) -> pa.DataType:
 def _refused(batch: pa.RecordBatch, row: int, why: str) -> Refused:
     content = msgspec.json.encode(batch.slice(row, 1).to_pylist()[0])
     return Refused(hashlib.sha256(content).hexdigest(), why, content)
-
-
-def load_parquet(
-    client: bigquery.Client, path: Path, table: str, *, replace: bool = False
-) -> bigquery.LoadJob:
-    """Load a Parquet file into `table`, "project.dataset.table"; returns the job that did it.
-
-    The job's id comes from file and table, so that loading the same file again finds the job done
-    and adds nothing. With `replace` the rows take the place of all that is there, every time.
-    Raises what BigQuery says of a file that it refuses; a later call tries again.
-    """
-    config = bigquery.LoadJobConfig(
-        source_format=bigquery.SourceFormat.PARQUET,
-        write_disposition="WRITE_TRUNCATE_DATA" if replace else "WRITE_APPEND",
-        create_disposition="CREATE_NEVER",
-    )
-    with path.open("rb") as stream:
-        content = hashlib.file_digest(stream, "sha256").hexdigest()
-    identity = "encore-" + hashlib.sha256(f"{table} {content}".encode()).hexdigest()[:32]
-    for attempt in itertools.count():
-        job_id = secrets.token_hex(16) if replace else f"{identity}-{attempt}"
-        try:
-            with path.open("rb") as stream:
-                client.load_table_from_file(stream, table, job_id=job_id, job_config=config)
-        except Conflict:
-            known = client.get_job(job_id)
-            if known.done() and known.error_result:
-                continue
-        job = client.get_job(job_id)
-        assert isinstance(job, bigquery.LoadJob)
-        job.result()
-        return job
-    raise AssertionError("there is always another attempt")

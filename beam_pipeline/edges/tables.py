@@ -1,7 +1,8 @@
-"""BigQuery's tables and views, made from bigquery/: one JSON file a table, one SQL file a view.
+"""BigQuery's tables and views, made from bigquery/.
 
-The JSON files are the single source: `python -m beam_pipeline.edges.tables` writes
-bigquery/ddl/*.sql from them, `create_tables` makes the tables themselves.
+schemas/*.json (columns, as `bq` reads them) and tables.json (days, clusters, retention) are the
+single source: `python -m beam_pipeline.edges.tables` writes ddl/*.sql from them, `create_tables`
+makes the tables themselves. views/*.sql hold one statement each, made in the order of their names.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class TableFile:
-    """What a file of bigquery/schemas says."""
+    """What is said of a table."""
 
     name: str
     description: str
@@ -49,14 +50,18 @@ def folder() -> Path:
 
 
 def read_tables(source: Path | None = None) -> list[TableFile]:
-    """Every table, by name; `source` is a folder of schema files."""
+    """Every table, by name; `source` is a folder like bigquery/."""
+    source = source or folder()
     found = []
-    for path in sorted((source or folder() / "schemas").glob("*.json")):
-        content = json.loads(path.read_text("utf-8"))
-        partition = content.pop("partition")
+    for name, table in sorted(json.loads((source / "tables.json").read_text("utf-8")).items()):
+        partition = table["partition"]
         found.append(
             TableFile(
-                name=path.stem, partition=Partition(**partition) if partition else None, **content
+                name=name,
+                description=table["description"],
+                partition=Partition(**partition) if partition else None,
+                cluster=table["cluster"],
+                fields=json.loads((source / "schemas" / f"{name}.json").read_text("utf-8")),
             )
         )
     return found
