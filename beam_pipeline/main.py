@@ -44,7 +44,8 @@ SUMMARY = (
 def main(arguments: Sequence[str]) -> int:
     """Run what the command line asks for; 0 is success, 2 a setting or file that cannot be used."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("apache_beam").setLevel(logging.WARNING)
+    for chatty in ("apache_beam", "elastic_transport"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         settings = read_settings(arguments)
         return _stream(settings) if settings.streaming else _bounded(settings)
