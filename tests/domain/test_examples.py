@@ -160,7 +160,7 @@ def random_events(seed: int) -> list[tuple[object, ...]]:
 
 def known_at(moment: object, frame: pl.DataFrame) -> pl.DataFrame:
     """Of plays, those that had been published by a moment."""
-    return frame.filter(pl.col("published_at") <= moment)
+    return frame.filter(pl.col("published_at") <= pl.lit(moment))
 
 
 def leaking(events: list[tuple[object, ...]], plays: pl.DataFrame) -> int:

@@ -1,0 +1,1 @@
+"""Examples → model → gate → registry. Nothing heavy is imported here: Spark workers load this."""
