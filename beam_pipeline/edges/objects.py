@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from google.cloud.storage import Bucket
+
+_WRITER = "encore-writer"
+_READS = 20
+"""How often a reader begins again when a writer was faster."""
 
 ABSENT = 0
 """The generation of a file that is not there."""
@@ -105,17 +110,19 @@ class BucketObjects:
 
     def read(self, name: str) -> Stored | None:
         """See Objects; the generation is the bucket's own."""
-        from google.api_core.exceptions import NotFound
+        from google.api_core.exceptions import NotFound, PreconditionFailed
 
         with _reachable():
-            blob = self._bucket.get_blob(self._prefix + name)
-            if blob is None:
-                return None
-            try:
-                content = blob.download_as_bytes(if_generation_match=blob.generation)
-            except NotFound:
-                raise Unreachable(f"{name} was replaced while it was read") from None
-            return Stored(content, blob.generation)
+            for _ in range(_READS):
+                blob = self._bucket.get_blob(self._prefix + name)
+                if blob is None:
+                    return None
+                try:
+                    content = blob.download_as_bytes(if_generation_match=blob.generation)
+                except (NotFound, PreconditionFailed):
+                    continue
+                return Stored(content, blob.generation)
+        raise Unreachable(f"{name} is replaced faster than it can be read")
 
     def write(self, name: str, content: bytes, generation: int) -> None:
         """See Objects. A retry that meets its own first try has succeeded."""
@@ -123,13 +130,14 @@ class BucketObjects:
 
         with _reachable():
             blob = self._bucket.blob(self._prefix + name)
+            blob.metadata = {_WRITER: secrets.token_hex(8)}
             try:
                 blob.upload_from_string(
                     content, content_type=_content_type(name), if_generation_match=generation
                 )
             except PreconditionFailed as error:
-                found = self.read(name)
-                if found is None or found.content != content:
+                found = self._bucket.get_blob(self._prefix + name)
+                if found is None or (found.metadata or {}).get(_WRITER) != blob.metadata[_WRITER]:
                     raise Conflict(f"{name} was changed by somebody else") from error
 
     def folders(self) -> list[str]:
@@ -157,14 +165,12 @@ def open_objects(location: str) -> Objects:
 @contextmanager
 def _reachable() -> Iterator[None]:
     """What a bucket answers when it cannot be used now becomes Unreachable."""
-    from google.api_core.exceptions import GoogleAPIError, PreconditionFailed
+    from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
     from requests.exceptions import RequestException
 
     try:
         yield
-    except PreconditionFailed:
-        raise
     except (GoogleAPIError, GoogleAuthError, RequestException) as error:
         raise Unreachable(str(error)) from error
 

@@ -52,7 +52,7 @@ def brier(clicked: Labels, score: Scores) -> float:
 
 def brier_skill(clicked: Labels, score: Scores) -> float | None:
     """How much of the Brier score of always saying the base rate is gone; None for one class."""
-    base = float(np.mean(clicked))
+    base = float(np.mean(clicked)) if len(clicked) else 0.0
     return None if base in (0, 1) else 1 - brier(clicked, score) / (base * (1 - base))
 
 
