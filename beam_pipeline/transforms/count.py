@@ -76,18 +76,11 @@ class Count(beam.PTransform):
         outputs = keyed | "Running sum" >> beam.ParDo(
             _RunningSumFn(self._pace, secrets.token_hex(8))
         ).with_outputs(_LEDGER, main="live")
-        return CountCollections(
-            live=outputs["live"] | "As live rows" >> beam.Map(_same).with_output_types(Rows),
-            ledger=outputs[_LEDGER] | "As ledger rows" >> beam.Map(_same).with_output_types(Rows),
-        )
+        return CountCollections(live=outputs["live"], ledger=outputs[_LEDGER])
 
 
 def _keyed(change: Change) -> tuple[int, Change]:
     return _ONLY_KEY, change
-
-
-def _same(element: object) -> object:
-    return element
 
 
 def _rows(counts: Counts, reader: Reader) -> Iterable[Rows]:

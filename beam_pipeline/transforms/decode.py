@@ -41,15 +41,10 @@ class Decode(beam.PTransform):
             _DEAD_LETTERS, _CHANGES, main="events"
         )
         return DecodedCollections(
-            events=outputs["events"] | "As events" >> beam.Map(_same).with_output_types(Events),
-            dead_letters=outputs[_DEAD_LETTERS]
-            | "As dead letters" >> beam.Map(_same).with_output_types(Rows),
-            changes=outputs[_CHANGES] | "As changes" >> beam.Map(_same).with_output_types(Change),
+            events=outputs["events"],
+            dead_letters=outputs[_DEAD_LETTERS],
+            changes=outputs[_CHANGES],
         )
-
-
-def _same(element: object) -> object:
-    return element
 
 
 @typehints.with_input_types(Block)

@@ -68,18 +68,11 @@ class TrackHistory(beam.PTransform):
             outputs = events | "History of shards" >> _outputs(
                 _HistoryFn(self._references, self._places, secrets.token_hex(8))
             )
-        return HistoryCollections(
-            rows=outputs["rows"] | "As rows" >> beam.Map(_same).with_output_types(Rows),
-            changes=outputs[_CHANGES] | "As changes" >> beam.Map(_same).with_output_types(Change),
-        )
+        return HistoryCollections(rows=outputs["rows"], changes=outputs[_CHANGES])
 
 
 def _outputs(fn: beam.DoFn) -> beam.PTransform:
     return beam.ParDo(fn).with_outputs(_CHANGES, main="rows")
-
-
-def _same(element: object) -> object:
-    return element
 
 
 def _elements(outcome: Outcome) -> Iterable[object]:

@@ -174,9 +174,9 @@ def post_all(ingest: Function, posts: Sequence[Post]) -> None:
         assert answer.json()["accepted"] == post.good
 
 
-def wait_until(look, say, deadline_s: float = 90.0) -> None:  # type: ignore[no-untyped-def]
+def wait_until(look, say, deadline_s: float = 180.0) -> None:  # type: ignore[no-untyped-def]
     """Until `look` gives None instead of what is still wrong; fails with the last it gave."""
     deadline = time.monotonic() + deadline_s
     while (wrong := look()) is not None:
         assert time.monotonic() < deadline, f"{wrong}\n{say()}"
-        time.sleep(0.5)
+        time.sleep(2)
