@@ -15,6 +15,7 @@ from pathlib import Path
 import apache_beam as beam
 import polars as pl
 from apache_beam.options.pipeline_options import GoogleCloudOptions
+from apache_beam.pvalue import PCollection
 
 from beam_pipeline.edges import parquet
 from beam_pipeline.edges.bigquery import BigQueryConfig
@@ -94,7 +95,7 @@ def _run(pipeline: beam.Pipeline) -> None:
         result.wait_until_finish()
 
 
-def _assemble(blocks: beam.PCollection, settings: Settings, staging: Path | None) -> None:
+def _assemble(blocks: PCollection, settings: Settings, staging: Path | None) -> None:
     build(
         blocks,
         _references(settings),

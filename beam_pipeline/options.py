@@ -207,7 +207,7 @@ def _check_beam_flags(flags: Sequence[str]) -> None:
     """Beam itself would quietly pass over a flag that it does not know."""
     beam = _Parser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
     for options in PipelineOptions.__subclasses__():
-        options._add_argparse_args(beam)
+        options._add_argparse_args(beam)  # type: ignore[arg-type]
     unknown = beam.parse_known_args(list(flags))[1]
     if unknown:
         raise UsageError(f"Neither Encore nor Beam knows what to do with {unknown[0]}")

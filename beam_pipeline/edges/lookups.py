@@ -9,16 +9,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import polars as pl
-import redis
 from numpy.typing import NDArray
+from redis import Redis
 
 from beam_pipeline.domain.index import Column, Index
 from beam_pipeline.domain.references import CUSTOMER_TRAITS, TRACK_TRAITS, References
+from beam_pipeline.edges.redis import TRANSIENT, connect
 from beam_pipeline.edges.referencefiles import read_customers, read_tracks
 from beam_pipeline.edges.retry import Outage
 
@@ -27,7 +30,6 @@ UNKNOWN_SECONDS = 5.0
 """How long an answer is believed; soon after unknown ids are loaded they are known."""
 
 MOST_ENTRIES = 2_000_000
-TIMEOUT_SECONDS = 5.0
 IDS_A_REQUEST = 5_000
 
 
@@ -109,8 +111,7 @@ class RedisReferences:
 
     def open(self) -> References:
         """Make the client; it connects when first asked."""
-        client = redis.Redis.from_url(self.url, socket_timeout=TIMEOUT_SECONDS)
-        return _Cached(client, time.monotonic)
+        return _Cached(connect(self.url), time.monotonic)
 
 
 class _Customer(msgspec.Struct):
@@ -130,7 +131,7 @@ class _Track(msgspec.Struct):
 class _Cached:
     """Reference data of a store; also used by one thread at a time only per table."""
 
-    def __init__(self, client: redis.Redis, now: Callable[[], float]) -> None:
+    def __init__(self, client: Redis, now: Callable[[], float]) -> None:
         self._customers = _Cache(client, "customer", CUSTOMER_TRAITS, _Customer, now)
         self._tracks = _Cache(client, "track", TRACK_TRAITS, _Track, now)
 
@@ -146,7 +147,7 @@ class _Cache:
 
     def __init__(
         self,
-        client: redis.Redis,
+        client: Redis,
         prefix: str,
         schema: pl.Schema,
         value: type[_Customer] | type[_Track],
@@ -157,7 +158,7 @@ class _Cache:
         self._schema = schema
         self._decoder = msgspec.json.Decoder(value)
         self._now = now
-        self._outage = Outage("redis")
+        self._outage = Outage("Redis")
         self._forget()
 
     def rows(self, ids: NDArray[np.int64]) -> pl.DataFrame:
@@ -179,16 +180,13 @@ class _Cache:
         for start in range(0, len(ids), IDS_A_REQUEST):
             part = slice(start, start + IDS_A_REQUEST)
             keys = [f"{self._prefix}:{number}" for number in ids[part].tolist()]
-            values: list[bytes | None] = self._outage.call(
-                lambda keys=keys: self._client.mget(keys),  # type: ignore[misc]
-                (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError),
-            )
+            values = self._outage.call(partial(self._client.mget, keys), TRANSIENT)
             rows = self._decoded(values)
             self._table.put(numbers[part], rows)
             seconds = np.where(rows["known"].to_numpy(), KNOWN_SECONDS, UNKNOWN_SECONDS)
             self._expires.values[numbers[part]] = ((self._now() + seconds) * 1000).astype(np.int64)
 
-    def _decoded(self, values: list[bytes | None]) -> pl.DataFrame:
+    def _decoded(self, values: list[Any]) -> pl.DataFrame:
         found = [self._decoder.decode(value) if value else None for value in values]
         names = [name for name in self._schema if name != "known"]
         columns = {name: [getattr(row, name, None) for row in found] for name in names}
