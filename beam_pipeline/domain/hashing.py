@@ -61,7 +61,7 @@ def _hash_grid(grid: NDArray[np.uint8], seed: int) -> NDArray[np.uint64]:
     padded = np.zeros((n, words * 8), np.uint8)
     padded[:, :length] = grid
     lanes = padded.view("<u8")
-    total = np.full(n, np.uint64(seed) * _K3 + np.uint64(length), np.uint64)
+    total = np.full(n, (seed << 32) + length, np.uint64)
     for lane in range(words):
         total ^= lanes[:, lane]
         total *= _K1

@@ -68,9 +68,9 @@ def finish(output: Path, staging: Path) -> None:
     for dataset, schema in DATASETS.items():
         parts = sorted(staging.glob(f"{dataset}.*.part"))
         rows = pl.scan_parquet(parts) if parts else pl.LazyFrame(schema=schema)
-        _merged(dataset, rows).sort(_SORT[dataset]).select(list(schema)).cast(
-            dict(schema)
-        ).sink_parquet(whole / f"{dataset}.parquet", compression="zstd")
+        _merged(dataset, rows).sort(_SORT[dataset]).select(list(schema)).cast(schema).sink_parquet(
+            whole / f"{dataset}.parquet", compression="zstd"
+        )
     if output.exists():
         output.rmdir()
     os.replace(whole, output)

@@ -24,7 +24,7 @@ class ZipPlaces:
         known = pl.DataFrame(
             [
                 (int(place["zip_code"]), place["state"], f"{place['lat']},{place['long']}")
-                for place in zipcodes.list_all()
+                for place in zipcodes.list_all()  # type: ignore[no-untyped-call]
             ],
             schema={"zip": pl.Int64, "state": pl.String, "location": pl.String},
             orient="row",

@@ -28,8 +28,7 @@ section{background:var(--card);border:1px solid var(--line);border-radius:10px;p
 grid-column:span 12;min-width:0}.verdict{border-left:6px solid var(--good);background:var(--tint)}
 .verdict.refused{border-color:var(--bad);background:var(--alarm)}
 .verdict.only{border-color:var(--other);background:var(--card)}
-@media(min-width:760px){.four{grid-column:span 3}.half{grid-column:span 6}.most{grid-column:span 8}
-.third{grid-column:span 4}}
+@media(min-width:760px){.four{grid-column:span 3}.half{grid-column:span 6}.quarter{grid-column:span 3}}
 .big{font-size:28px;font-weight:650;letter-spacing:-.02em}table{width:100%;border-collapse:collapse}
 td,th{padding:6px 8px 6px 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 th{font-weight:600;color:var(--soft);font-size:13px}td.n,th.n{text-align:right;
@@ -96,12 +95,13 @@ def _charts(report: Report) -> str:
     if report.live:
         key += '<span class="key" style="background:var(--live)"></span>the live model'
     return (
-        f'<section class="most"><h2>Error: this model and what it must beat</h2>{_errors(report)}'
+        f'<section class="half"><h2>Error: this model and what it must beat</h2>{_errors(report)}'
         f"<h2>What pulls towards a click, per deviation of the feature</h2>"
         f"{coefficient_chart(report.coefficients)}</section>"
-        f'<section class="third"><h2>ROC</h2>{roc_chart(report.roc, report.live_roc)}'
-        f'<p class="soft">{key}</p><h2>Calibration</h2>'
-        f"{calibration_chart(report.calibration)}</section>"
+        f'<section class="quarter"><h2>ROC</h2>{roc_chart(report.roc, report.live_roc)}'
+        f'<p class="soft">{key}</p></section>'
+        f'<section class="quarter"><h2>Calibration</h2>{calibration_chart(report.calibration)}'
+        '<p class="soft">a dot is a tenth of the examples</p></section>'
     )
 
 
@@ -122,21 +122,17 @@ def _checks(report: Report) -> str:
     rows = "".join(_check(check) for check in report.checks)
     return (
         '<section><h2>The gate: all of it must hold</h2><div class="scroll"><table>'
-        '<tr><th>check</th><th class="n">figure</th><th class="n">wanted</th><th></th>'
+        '<tr><th>check</th><th class="n">figure</th><th>wanted</th><th></th>'
         f"<th>note</th></tr>{rows}</table></div></section>"
     )
 
 
 def _check(check: Check) -> str:
-    bounds = []
-    if check.least is not None:
-        bounds.append(f"≥ {check.least:g}")
-    if check.most is not None:
-        bounds.append(f"≤ {check.most:g}")
     verdict = '<td class="yes">holds</td>' if check.holds else '<td class="no">fails</td>'
     return (
         f'<tr><td>{escape(check.name)}</td><td class="n">{_number(check.figure)}</td>'
-        f'<td class="n">{", ".join(bounds)}</td>{verdict}<td>{escape(check.note)}</td></tr>'
+        f"<td>{check.wanted()}</td>{verdict}"
+        f"<td>{escape(check.note)}</td></tr>'
     )
 
 

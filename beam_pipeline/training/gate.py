@@ -48,20 +48,21 @@ class Check(Struct, frozen=True, kw_only=True):
     name: str
     holds: bool
     figure: float | None
+    above: float | None = None
     least: float | None = None
     most: float | None = None
     note: str = ""
 
+    def wanted(self) -> str:
+        """The bounds in words."""
+        bounds = (("more than", self.above), ("at least", self.least), ("at most", self.most))
+        return " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
+
     def sentence(self) -> str:
         """The check in words, for a log line or a refusal."""
         figure = "cannot be worked out" if self.figure is None else f"is {self.figure:.4g}"
-        bounds = []
-        if self.least is not None:
-            bounds.append(f"at least {self.least:g}")
-        if self.most is not None:
-            bounds.append(f"at most {self.most:g}")
-        wanted = f" ({' and '.join(bounds)} is wanted)" if bounds else ""
-        return f"{self.name} {figure}{wanted}" + (f": {self.note}" if self.note else "")
+        note = f": {self.note}" if self.note else ""
+        return f"{self.name} {figure} ({self.wanted()} is wanted){note}"
 
 
 def judge(evidence: Evidence) -> list[Check]:
@@ -119,8 +120,8 @@ def _better_than_majority(evidence: Evidence) -> Check:
         name="error saved over the majority class, lower bound",
         holds=bool(n) and lower > 0,
         figure=lower if n else None,
-        least=0.0,
-        note=f"saved {saved.mean():.4f}, above 0 by a bootstrap of customers" if n else "",
+        above=0.0,
+        note=f"saved {saved.mean():.4f}, one-sided 95 % by a bootstrap of customers" if n else "",
     )
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import secrets
 import struct
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -28,7 +29,7 @@ from apache_beam.transforms.userstate import (
     on_timer,
 )
 from apache_beam.transforms.window import GlobalWindow
-from apache_beam.utils.timestamp import Duration, Timestamp
+from apache_beam.utils.timestamp import Timestamp
 
 from beam_pipeline.domain.counts import Counts, Reader
 from beam_pipeline.transforms.frames import Change, ChangeCoder, Rows
@@ -46,6 +47,12 @@ class Pace:
 
     live: timedelta = timedelta(seconds=3)
     ledger: timedelta = timedelta(minutes=1)
+    now: Callable[[], float] = time.time
+    """The clock of the runner's processing time, in seconds."""
+
+    def after(self, period: timedelta) -> Timestamp:
+        """The moment when `period` has passed."""
+        return Timestamp(self.now() + period.total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +173,10 @@ class _RunningSumFn(beam.DoFn):
         else:
             changes.add(change)
         if not mark.live_set:
-            live.set(Timestamp.now() + Duration(self._pace.live.total_seconds()))
+            live.set(self._pace.after(self._pace.live))
             mark.live_set = True
         if not mark.ledger_set:
-            ledger.set(Timestamp.now() + Duration(self._pace.ledger.total_seconds()))
+            ledger.set(self._pace.after(self._pace.ledger))
             end.set(GlobalWindow().max_timestamp())
             mark.ledger_set = True
         self._put(mark, counts, mark_state)

@@ -20,7 +20,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def differences(system: System, expected: Stores) -> str | None:
     """The first things in which a store is not as the oracle has it; None when all agree."""
-    wanted = {
+    wanted: dict[str, dict[Any, Any]] = {
         "plays": {
             key: {name: row[name] for name in PLAYS if name != "published_at"}
             for key, row in expected.plays.items()
@@ -134,7 +134,8 @@ def _redis(system: System) -> dict[int, dict[int, int]]:
     client = connect(system.redis)
     return {
         int(key.split(b":")[1]): {
-            int(track): int(latest) for track, latest in client.zrange(key, 0, -1, withscores=True)
+            int(track): int(latest)
+            for track, latest in dict(client.zrange(key, 0, -1, withscores=True)).items()
         }
         for key in client.scan_iter("interests:*")
     }

@@ -1,0 +1,167 @@
+"""The whole pipeline on the DirectRunner, between a TestStream and a store in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from beam_pipeline.domain import schemas
+from beam_pipeline.domain.history import PRUNE_EVERY, RETENTION
+from beam_pipeline.domain.shard import Outcome
+from beam_pipeline.transforms import count, history
+from beam_pipeline.transforms.count import Pace
+from tests.domain.harness import rows_of
+from tests.e2e.traffic import Post, reference, traffic
+from tests.oracle import Message, Stores, account
+from tests.transforms.collect import Shelf, run_bounded, run_stream
+
+REFERENCE = reference()
+
+
+def messages_of(posts: Sequence[Post]) -> list[Message]:
+    return [post.message() for post in posts]
+
+
+def in_bundles(messages: Sequence[Message], size: int) -> list[list[Message]]:
+    return [list(messages[at : at + size]) for at in range(0, len(messages), size)]
+
+
+def largest(rows: list[dict[str, Any]], key: Sequence[str], by: str) -> dict[Any, dict[str, Any]]:
+    """What a store keeps that takes a row only where its version is higher."""
+    held: dict[Any, dict[str, Any]] = {}
+    for row in rows:
+        identity = tuple(row[name] for name in key)
+        if identity not in held or row[by] > held[identity][by]:
+            held[identity] = row
+    return held
+
+
+def held(shelf: Shelf) -> dict[str, Any]:
+    """The shelf's rows as the stores would hold them, in the oracle's terms."""
+    interests: dict[tuple[int, int], tuple[int, int, int]] = {}
+    for row in rows_of(shelf.rows("interests")):
+        key, new = (row["customer_id"], row["track_id"]), (row["since"], row["latest"], row["peak"])
+        old = interests.get(key, new)
+        interests[key] = (min(old[0], new[0]), max(old[1], new[1]), max(old[2], new[2]))
+    window = ("window_start", "window_end", "dimension", "key")
+    return {
+        "plays": {(row["customer_id"], row["event_id"]) for row in rows_of(shelf.rows("plays"))},
+        "ad_events": {
+            (row["customer_id"], row["event_id"]) for row in rows_of(shelf.rows("ad_events"))
+        },
+        "interests": interests,
+        "listening": {
+            key: (row["plays"], row["listeners"])
+            for key, row in largest(rows_of(shelf.rows("listening")), window, "plays").items()
+        },
+        "health": {
+            minute: tuple(row[name] for name in schemas.HEALTH if name != "minute")
+            for (minute,), row in largest(
+                rows_of(shelf.rows("health")), ["minute"], "received"
+            ).items()
+        },
+        "dead_letters": dict(shelf.rows("dead_letters").group_by("reason").len().iter_rows()),
+    }
+
+
+def expected(stores: Stores) -> dict[str, Any]:
+    """The same of the oracle."""
+    return {
+        "plays": set(stores.plays),
+        "ad_events": set(stores.ad_events),
+        "interests": stores.interests(),
+        "listening": stores.listening(),
+        "health": {
+            minute: tuple(getattr(row, name) for name in schemas.HEALTH if name != "minute")
+            for minute, row in stores.health.items()
+        },
+        "dead_letters": stores.dead_letters,
+    }
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_stream_gives_the_stores_of_the_oracle(shards: int) -> None:
+    messages = messages_of(traffic(seed=11, requests=30))
+    shelf = run_stream(in_bundles(messages, 4), REFERENCE, shards=shards)
+    assert held(shelf) == expected(account(messages, REFERENCE))
+
+
+def test_a_bounded_run_gives_what_the_stream_gives() -> None:
+    messages = messages_of(traffic(seed=12, requests=30))
+    whole = run_bounded(messages, REFERENCE, shards=2)
+    assert held(whole) == held(run_stream(in_bundles(messages, 7), REFERENCE))
+
+
+def test_changed_counts_are_given_again_and_only_grow() -> None:
+    messages = messages_of(traffic(seed=13, requests=12))
+    shelf = run_stream(in_bundles(messages, 2), REFERENCE, pace=Pace(now=float))
+    assert shelf.writes("listening") > 3
+    rows = shelf.rows("listening").filter(pl.col("dimension") == "all")
+    for _, window in rows.group_by("window_start", "window_end", maintain_order=True):
+        assert window["plays"].is_sorted()
+
+
+def test_plays_that_come_too_late_are_counted_as_late_and_kept_out_of_windows() -> None:
+    posts = traffic(seed=14, requests=12)
+    stores = account(messages_of(posts), REFERENCE)
+    late = sum(row.late for row in stores.health.values())
+    assert late > 0
+    shelf = run_stream([messages_of(posts)], REFERENCE)
+    assert shelf.rows("plays")["is_late"].sum() == late
+    every = largest(rows_of(shelf.rows("health")), ["minute"], "received")
+    assert sum(row["late"] for row in every.values()) == late
+    assert held(shelf)["listening"] == stores.listening()
+
+
+def test_bundles_that_fail_and_are_tried_again_change_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The history is processed and indexed, then the bundle is lost: three of every four times."""
+    tries = 0
+    elements, rows = history._elements, count._RunningSumFn._put
+
+    def lost(outcome: Outcome) -> Any:
+        nonlocal tries
+        tries += 1
+        if tries % 4:
+            raise ConnectionError("the worker is gone")
+        return elements(outcome)
+
+    def lost_after_the_sum(self: Any, mark: Any, counts: Any, state: Any) -> None:
+        nonlocal tries
+        rows(self, mark, counts, state)
+        tries += 1
+        if tries % 3 == 0:
+            raise ConnectionError("the worker is gone")
+
+    monkeypatch.setattr(history, "_elements", lost)
+    monkeypatch.setattr(count._RunningSumFn, "_put", lost_after_the_sum)
+    messages = messages_of(traffic(seed=15, requests=12))
+    shelf = run_stream(in_bundles(messages, 3), REFERENCE)
+    assert tries > 8
+    assert held(shelf) == expected(account(messages, REFERENCE))
+
+
+def test_state_does_not_grow_with_the_length_of_the_stream(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Three simulated days: never more is kept than the retention and what comes until pruning."""
+    sizes: list[int] = []
+    put = history._BeamStorage.read
+
+    def measured(self: Any) -> pl.DataFrame:
+        frame = put(self)
+        sizes.append(frame.height)
+        return frame
+
+    monkeypatch.setattr(history._BeamStorage, "read", measured)
+    every = timedelta(minutes=30)
+    posts = traffic(seed=16, requests=144, minutes=every / timedelta(minutes=1))
+    run_stream(in_bundles(messages_of(posts), 2), REFERENCE)
+    most_requests = (RETENTION + PRUNE_EVERY) // every + 2
+    assert len(sizes) > 10
+    assert max(sizes) <= most_requests * 60
