@@ -16,7 +16,7 @@ from infra.local.paths import DEFAULT_HOME, LOCAL, ROOT, VENV
 from infra.local.services import SERVICES
 from infra.local.stack import Ports, Stack
 
-EXIT_REFUSED = 2
+EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
 
 
 class _Parser(argparse.ArgumentParser):
@@ -43,9 +43,23 @@ def parser() -> argparse.ArgumentParser:
         help=f"which: {', '.join(SERVICES)} (all)",
     )
     up.add_argument("--fresh", action="store_true", help="forget all data first")
+    live = commands.add_parser(
+        "demo", help="everything at once: services, pipeline, listeners; until Ctrl-C"
+    )
+    live.add_argument(
+        "--for",
+        dest="live_s",
+        type=_positive,
+        metavar="SECONDS",
+        help="play live for so long, then compare the stores with what was sent, and end",
+    )
+    live.add_argument(
+        "--rate", type=_positive, default=50.0, metavar="R", help="plays a second, on average (50)"
+    )
+    live.add_argument("--seed", type=int, default=1, metavar="N", help="of the listeners (1)")
     down = commands.add_parser("down", help="stop what was started, by its recorded ids")
     status = commands.add_parser("status", help="show what runs, where, and its log")
-    for command in (up, status):
+    for command in (up, live, status):
         _add_home(command)
     down.add_argument(
         "--home",
@@ -53,7 +67,8 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="only what this folder records (every folder below .local/)",
     )
-    _add_ports(up)
+    for command in (up, live):
+        _add_ports(command)
     return top
 
 
@@ -85,6 +100,13 @@ def _service(text: str) -> str:
     return text
 
 
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+    return number
+
+
 def _port(text: str) -> tuple[str, int]:
     name, _, number = text.partition("=")
     names = [field.name for field in fields(Ports)]
@@ -93,7 +115,7 @@ def _port(text: str) -> tuple[str, int]:
     return name, int(number)
 
 
-def setup() -> None:
+def setup(args: argparse.Namespace) -> int:
     """Make everything that does not depend on a run; quick when it is made already."""
     python = environments.project_environment()
     _continue_in(python)
@@ -102,9 +124,10 @@ def setup() -> None:
     jars.elasticsearch_home()
     environments.bigquery_environment(python)
     services.pubsub_emulator(os.environ)
+    return 0
 
 
-def up(args: argparse.Namespace) -> None:
+def up(args: argparse.Namespace) -> int:
     """Start the named services (all) and leave them running."""
     _need_environment()
     stack = Stack(args.home.resolve(), replace(Ports(), **dict(args.port)))
@@ -114,17 +137,28 @@ def up(args: argparse.Namespace) -> None:
     began = time.monotonic()
     stack.start(args.services or tuple(SERVICES))
     print(f"Ready in {time.monotonic() - began:.1f} s; stop with: make down")
-    status(args)
+    return status(args)
 
 
-def down(args: argparse.Namespace) -> None:
+def demo(args: argparse.Namespace) -> int:
+    """Run everything, live; the exit code says whether the stores fit what was sent."""
+    _need_environment()
+    from infra.local import demo as whole
+    from infra.local.parts import Traffic
+
+    traffic = Traffic(rate=args.rate, live_s=args.live_s, seed=args.seed)
+    return whole.run(args.home.resolve(), replace(Ports(), **dict(args.port)), traffic)
+
+
+def down(args: argparse.Namespace) -> int:
     """Stop what is recorded; a process that merely has a recorded id is left alone."""
     folders = [args.home.resolve() / "run"] if args.home else sorted(LOCAL.glob("*/run"))
     stopped = [name for folder in folders for name in processes.stop_all(folder)]
     print(f"Stopped: {', '.join(stopped)}" if stopped else "Nothing was running.")
+    return 0
 
 
-def status(args: argparse.Namespace) -> None:
+def status(args: argparse.Namespace) -> int:
     """One line per recorded process: name, state, pid, ports, log."""
     records = processes.read_records(args.home.resolve() / "run")
     for record in records:
@@ -134,6 +168,7 @@ def status(args: argparse.Namespace) -> None:
         print(f"{record.name:14} {state:8} pid {record.pid:<8} port {ports:12} {log}")
     if not records:
         print("Nothing is running.")
+    return 0
 
 
 def _need_environment() -> None:
@@ -149,18 +184,19 @@ def _continue_in(python: Path) -> None:
         os.execve(python, [str(python), "-m", "infra.local", *sys.argv[1:]], env)  # noqa: S606
 
 
+COMMANDS = {"setup": setup, "up": up, "demo": demo, "down": down, "status": status}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; one sentence on standard error and exit 2 when it cannot be done."""
-    commands = {"setup": lambda _: setup(), "up": up, "down": down, "status": status}
     try:
         args = parser().parse_args(argv)
-        commands[args.command](args)
+        return COMMANDS[args.command](args)
     except LocalError as error:
         print(error, file=sys.stderr)
         return EXIT_REFUSED
     except KeyboardInterrupt:
-        return 130
-    return 0
+        return EXIT_INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
-STOP_DEADLINE = timedelta(seconds=20)
+Child = subprocess.Popen[bytes]
+STOP_DEADLINE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def spawn(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     ports: Iterable[int] = (),
-) -> subprocess.Popen[bytes]:
+) -> Child:
     """Start a process in its own session, its output appended to `log`, its record below `run`.
 
     Its own session keeps the terminal's Ctrl-C from it: who started it stops it, in order.
@@ -112,9 +113,10 @@ def spawn(
 def stop(record: Record, deadline: timedelta = STOP_DEADLINE) -> bool:
     """End the recorded process: SIGTERM, and SIGKILL to its group after the deadline.
 
-    Returns whether it was running. A process that merely has the same id is left alone.
+    Returns whether it was running. A process that merely has the same id is left alone, and so
+    is the caller itself.
     """
-    if not record.is_alive():
+    if record.pid == os.getpid() or not record.is_alive():
         return False
     _signal(record, signal.SIGTERM)
     if not _gone(record, deadline):
@@ -123,7 +125,9 @@ def stop(record: Record, deadline: timedelta = STOP_DEADLINE) -> bool:
     return True
 
 
-def stop_all(folder: Path, names: Iterable[str] | None = None) -> list[str]:
+def stop_all(
+    folder: Path, names: Iterable[str] | None = None, deadline: timedelta = STOP_DEADLINE
+) -> list[str]:
     """Stop what is recorded below a `run` folder and remove its records; return who was running.
 
     The earliest started goes first: who started the others then ends them in good order.
@@ -135,7 +139,7 @@ def stop_all(folder: Path, names: Iterable[str] | None = None) -> list[str]:
         record = records.get(name)
         if record is None:
             continue
-        if stop(record):
+        if stop(record, deadline):
             stopped.append(name)
         record_file(folder, name).unlink(missing_ok=True)
     return stopped

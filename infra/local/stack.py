@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
@@ -86,7 +85,7 @@ class Stack:
         self.home = home
         self.ports = ports
         self._lock: IO[str] | None = None
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._children: dict[str, processes.Child] = {}
 
     @property
     def endpoints(self) -> Endpoints:
@@ -187,6 +186,12 @@ class Stack:
                 child.wait()
         return stopped
 
+    def check(self) -> None:
+        """Raise ServiceFailed when a service that was started here has ended by itself."""
+        for name, child in self._children.items():
+            if child.poll() is not None:
+                raise self._failure(SERVICES[name], f"ended (exit {child.returncode})")
+
     def is_running(self, name: str) -> bool:
         """Whether the recorded process of a service lives, on the port this stack means."""
         record = processes.read_record(processes.record_file(self.run, name))
@@ -215,7 +220,7 @@ class Stack:
         )
 
     def _wait(self, service: Service) -> None:
-        child, log = self._children[service.name], self.log(service.name)
+        child = self._children[service.name]
         deadline = time.monotonic() + READY_DEADLINE_S
         while not service.ready(asdict(self.ports)):
             if child.poll() is not None:
@@ -225,5 +230,8 @@ class Stack:
             else:
                 time.sleep(0.05)
                 continue
-            title = service.title[0].upper() + service.title[1:]
-            raise ServiceFailed(f"{title} {problem}: {last_line(log)} Its log is {log}.")
+            raise self._failure(service, problem)
+
+    def _failure(self, service: Service, problem: str) -> ServiceFailed:
+        title, log = service.title[0].upper() + service.title[1:], self.log(service.name)
+        return ServiceFailed(f"{title} {problem}: {last_line(log)} Its log is {log}.")

@@ -1,0 +1,159 @@
+"""The project's own processes of a demo: how each is started against a stack."""
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra.local import processes
+from infra.local.paths import ROOT
+from infra.local.services import HOST, Launch, get
+from infra.local.stack import Stack
+
+KEY_ID = "demo"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The reference data of a demo: invented customers and tracks, made once and kept."""
+
+    folder: Path
+    customers: int = 20_000
+    tracks: int = 5_000
+
+    @property
+    def customers_file(self) -> Path:
+        return self.folder / f"customers-{self.customers}.csv"
+
+    @property
+    def tracks_file(self) -> Path:
+        return self.folder / f"tracks-{self.tracks}.csv"
+
+    def commands(self) -> dict[str, Launch]:
+        """The simulator runs that make the files which are not there yet, by name."""
+        wanted = {
+            "customers": (self.customers, self.customers_file),
+            "tracks": (self.tracks, self.tracks_file),
+        }
+        return {
+            name: _python("-m", "simulator", name, "--count", str(count), "--output", file)
+            for name, (count, file) in wanted.items()
+            if not file.exists()
+        }
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What the simulator posts: an hour of plays at once, then live, for `live_s` or for good."""
+
+    rate: float = 50.0
+    live_s: float | None = None
+    backlog: str = "1h"
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who may post to the ingest function of this demo: a secret drawn anew for each run."""
+
+    folder: Path
+    secret: str = field(default_factory=lambda: secrets.token_hex(24), repr=False)
+
+    @property
+    def secret_file(self) -> Path:
+        return self.folder / "ingest.secret"
+
+    @property
+    def keys_file(self) -> Path:
+        return self.folder / "ingest-keys.json"
+
+    def write(self) -> None:
+        """Leave the secret where the function and the simulator read it, for this user alone."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for file, text in (
+            (self.secret_file, self.secret),
+            (self.keys_file, json.dumps({KEY_ID: self.secret})),
+        ):
+            file.touch(mode=0o600)
+            file.write_text(text + "\n")
+
+
+def load_reference(stack: Stack, reference: Reference) -> Launch:
+    """The loader: reference data into Redis and BigQuery."""
+    ends = stack.endpoints
+    return _python(
+        *("-m", "beam_pipeline.reference", "--redis", ends.redis),
+        *("--customers", reference.customers_file, "--tracks", reference.tracks_file),
+        *_bigquery_flags(stack),
+    )
+
+
+def ingest(stack: Stack, caller: Caller) -> Launch:
+    """The Cloud Function `ingest` in the functions framework, as it runs in the cloud."""
+    source = ROOT / "functions" / "ingest" / "main.py"
+    settings = {
+        "ENCORE_PROJECT": stack.endpoints.project,
+        "ENCORE_TOPIC": stack.endpoints.topic,
+        "ENCORE_AUTH": "hmac",
+        "ENCORE_KEYS_FILE": str(caller.keys_file),
+        "PUBSUB_EMULATOR_HOST": stack.endpoints.pubsub,
+        "REDIS_URL": stack.endpoints.redis,
+    }
+    listen = ("--host", HOST, "--port", str(stack.ports.ingest))
+    framework = ("-m", "functions_framework", "--source", source, "--target", "ingest")
+    return _python(*framework, *listen, env=settings)
+
+
+def ingest_ready(stack: Stack) -> bool:
+    """Whether the function answers."""
+    return get(stack.ports.ingest, "/healthz")[0] == 200
+
+
+def pipeline(stack: Stack, ledger_s: float) -> Launch:
+    """The streaming pipeline on the DirectRunner, from the emulator to the three stores."""
+    ends = stack.endpoints
+    subscription = f"projects/{ends.project}/subscriptions/{ends.subscription}"
+    return _python(
+        *("-m", "beam_pipeline.main", "--subscription", subscription, "--replay", "progress"),
+        *("--elasticsearch", ends.elasticsearch, "--redis", ends.redis),
+        *_bigquery_flags(stack),
+        *("--ledger-seconds", f"{ledger_s:g}"),
+        env={"PUBSUB_EMULATOR_HOST": ends.pubsub, "POLARS_MAX_THREADS": "1"},
+    )
+
+
+def listeners(
+    stack: Stack, caller: Caller, reference: Reference, traffic: Traffic, key: Path, status: Path
+) -> Launch:
+    """The simulator: the backlog as fast as it goes, then live; its account goes to `key`."""
+    live = ["--live"] if traffic.live_s is None else ["--live", "--for", f"{traffic.live_s:g}"]
+    return _python(
+        *("-m", "simulator", "http", "--url", f"http://{HOST}:{stack.ports.ingest}"),
+        *("--key-id", KEY_ID, "--secret-file", caller.secret_file),
+        *("--customers", reference.customers_file, "--tracks", reference.tracks_file),
+        *("--backlog", traffic.backlog, *live, "--rate", f"{traffic.rate:g}"),
+        *("--seed", str(traffic.seed), "--faults", "usual"),
+        *("--key", key, "--status", status, "--batch", "1000"),
+    )
+
+
+def spawn(stack: Stack, name: str, launch: Launch) -> processes.Child:
+    """Start one of these beside the stack's services, in the repository's folder."""
+    env = os.environ | launch.env
+    return processes.spawn(name, launch.command, stack.run, stack.log(name), env=env, cwd=ROOT)
+
+
+def _bigquery_flags(stack: Stack) -> tuple[str, ...]:
+    ends = stack.endpoints
+    return (
+        *("--bigquery", f"{ends.project}.{ends.dataset}"),
+        *("--bigquery-endpoint", ends.bigquery),
+        *("--bigquery-grpc-endpoint", ends.bigquery_grpc),
+    )
+
+
+def _python(*words: str | Path, env: Mapping[str, str] | None = None) -> Launch:
+    return Launch([sys.executable, *words], {"PYTHONPATH": str(ROOT), **(env or {})})

@@ -1,0 +1,90 @@
+"""How much each store holds, looked at again and again while a demo runs."""
+
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from elasticsearch import ApiError, TransportError
+from google.api_core.exceptions import GoogleAPIError
+from requests import RequestException
+
+from infra.local.stores import Stores
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Counts at a moment (monotonic seconds); what could not be asked is what it was before.
+
+    `documents` by Elasticsearch index (all days of plays together), `rows` by BigQuery table,
+    `health` the sums of the pipeline's own account.
+    """
+
+    documents: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    health: dict[str, int] = field(default_factory=dict)
+    at: float = 0.0
+
+    def holds_as_much(self, other: "Snapshot") -> bool:
+        """Whether nothing was added between the two."""
+        mine = (self.documents, self.rows, self.health)
+        return mine == (other.documents, other.rows, other.health)
+
+
+class Watch:
+    """Looks into the stores every other second, in its own thread, while the context is open."""
+
+    def __init__(self, stores: Stores, pace_s: float = 2.0) -> None:
+        self._stores = stores
+        self._pace_s = pace_s
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
+        self.last = Snapshot()
+        self.before = Snapshot()
+        self.changed_at = time.monotonic()
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def quiet_s(self) -> float:
+        """For how long nothing was added to any store, in seconds."""
+        return time.monotonic() - self.changed_at
+
+    def _watch(self) -> None:
+        while not self._end.wait(self._pace_s):
+            self.before, self.last = self.last, self._look(self.last)
+            if not self.last.holds_as_much(self.before):
+                self.changed_at = time.monotonic()
+
+    def _look(self, before: Snapshot) -> Snapshot:
+        try:
+            documents, health = self._stores.documents(), self._stores.document_health()
+        except (ApiError, TransportError):
+            documents, health = before.documents, before.health
+        try:
+            rows = self._stores.rows()
+        except (GoogleAPIError, RequestException):
+            rows = before.rows
+        return Snapshot(documents, rows, health, time.monotonic())
+
+
+def read_status(file: Path) -> dict[str, Any]:
+    """What the simulator last said of itself; empty before it has."""
+    try:
+        status: dict[str, Any] = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return status
