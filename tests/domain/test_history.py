@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from tests.domain.harness import Domain
@@ -29,11 +30,29 @@ def test_what_is_kept_is_bounded_by_the_horizon_however_long_the_stream(shards: 
         remembered = sum(len(history.shard) for history in domain.histories)
         assert domain.kept_rows() == remembered
         assert min(number, 12) * 22 < remembered <= 22 * 2 * 10
-    cells = domain.counts.snapshot()[0]
-    assert cells["bucket"].n_unique() <= 12 * 24
     assert domain.finish().plays.keys() == {
         (n % 7, f"{number}-{n}") for number in range(halves) for n in range(20)
     }
+
+
+def test_sums_are_bounded_by_a_budget_and_what_is_forgotten_takes_nothing_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    budget = 2_000
+    monkeypatch.setattr("beam_pipeline.domain.settled.MOST_ROWS", budget)
+    domain = Domain(REFERENCE)
+    events = [event for number in range(3 * 24 * 2) for event in half_hour(number)]
+    for start in range(0, len(events), 200):
+        domain.feed(messages_of(events[start : start + 200]))
+        assert domain.counts.snapshot()[0].height <= budget + 19 * 128
+    expected = account(messages_of(events), REFERENCE).listening()
+    assert domain.finish().listening == expected
+    assert domain.counts.too_late == 0
+    everyone = domain.counts.snapshot()[0].filter(pl.col("dimension") == 0).head(1)
+    long_ago = everyone.with_columns(bucket=pl.lit(NOON // (5 * MINUTE)))
+    plays = int(everyone["plays"][0])
+    assert domain.counts.add(long_ago)["plays"].to_list() == [plays] * 7
+    assert domain.counts.too_late == plays
 
 
 def test_pruning_never_takes_what_a_copy_within_the_horizon_still_needs() -> None:
