@@ -28,7 +28,8 @@ section{background:var(--card);border:1px solid var(--line);border-radius:10px;p
 grid-column:span 12;min-width:0}.verdict{border-left:6px solid var(--good);background:var(--tint)}
 .verdict.refused{border-color:var(--bad);background:var(--alarm)}
 .verdict.only{border-color:var(--other);background:var(--card)}
-@media(min-width:760px){.four{grid-column:span 3}.half{grid-column:span 6}.quarter{grid-column:span 3}}
+@media(min-width:760px){.four{grid-column:span 3}.half{grid-column:span 6}
+.quarter{grid-column:span 3}}
 .big{font-size:28px;font-weight:650;letter-spacing:-.02em}table{width:100%;border-collapse:collapse}
 td,th{padding:6px 8px 6px 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 th{font-weight:600;color:var(--soft);font-size:13px}td.n,th.n{text-align:right;
@@ -132,7 +133,7 @@ def _check(check: Check) -> str:
     return (
         f'<tr><td>{escape(check.name)}</td><td class="n">{_number(check.figure)}</td>'
         f"<td>{check.wanted()}</td>{verdict}"
-        f"<td>{escape(check.note)}</td></tr>'
+        f"<td>{escape(check.note)}</td></tr>"
     )
 
 
