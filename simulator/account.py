@@ -51,12 +51,12 @@ class Account:
     writer: Writer
     key: Key
     book: Book
+    recent: Recent
     totals: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     _first: dict[tuple[str, int, str], int] = field(default_factory=dict)
     _minutes: list[pl.DataFrame] = field(default_factory=list)
     _found: list[pl.DataFrame] = field(default_factory=list)
-    _recent: Recent = field(default_factory=Recent)
 
     def take(self, kind: str, events: pl.DataFrame) -> None:
         """Account for PLAYS ("play") or ADS ("ad").
@@ -94,7 +94,7 @@ class Account:
             return
         if kind == "play":
             self.key.write("plays", plays_kept(new, self.people, self.catalogue, self.writer))
-            self._recent.add(new.filter(~late).select(HEARD.names()))
+            self.recent.add(new.filter(~late).select(HEARD.names()))
         else:
             self.key.write("ad_events", ad_events_kept(new))
 
@@ -177,11 +177,9 @@ class Account:
 
     def _count_hours(self, before_ms: int) -> None:
         dimensions = Dimensions(self.people, self.catalogue, self.writer.places)
-        for hour in self._recent.ready(before_ms):
-            around = self._recent.around(hour)
-            self.key.write("listening", listening(around, hour, dimensions))
-            self._found.append(interests(around, hour))
-            self._recent.done(hour)
+        for plays, start, end in self.recent.ready(before_ms):
+            self.key.write("listening", listening(plays, start, end, dimensions))
+            self._found.append(interests(plays, start))
 
     def _interests(self) -> pl.DataFrame:
         names = pl.DataFrame(

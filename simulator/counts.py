@@ -1,4 +1,4 @@
-"""True interests and true listening, recounted from the accepted plays, hour by hour.
+"""True interests and true listening, recounted from the accepted plays, some hours at a time.
 
 Nothing clever on purpose: each window is cut out and counted on its own, each play looks back half
 an hour. Only plays of the last hours are held.
@@ -17,7 +17,7 @@ import polars as pl
 from simulator.catalogue import Catalogue
 from simulator.people import BANDS, GENDERS, LEVELS, People
 from simulator.places import Places
-from simulator.rules import ENOUGH, FIVE_MS, HALF_HOUR_MS, HOUR_MS
+from simulator.rules import DAY_MS, ENOUGH, FIVE_MS, HALF_HOUR_MS, HOUR_MS
 
 HANDFUL = 20_000
 Ints = npt.NDArray[np.int64]
@@ -43,37 +43,36 @@ UNKNOWN = "unknown"
 
 @dataclass(eq=False)
 class Recent:
-    """The plays of the hours that can still change."""
+    """The plays of the blocks of time that can still change; a block is some whole hours."""
 
-    hours: defaultdict[int, list[pl.DataFrame]] = field(default_factory=lambda: defaultdict(list))
+    block_ms: int = HOUR_MS
+    blocks: defaultdict[int, list[pl.DataFrame]] = field(default_factory=lambda: defaultdict(list))
     counted: int = -1
 
     def add(self, heard: pl.DataFrame) -> None:
-        """Keep HEARD rows by the hour they were played in."""
-        parts = heard.with_columns(hour=pl.col("played") // HOUR_MS).partition_by(
-            "hour", as_dict=True, include_key=False
+        """Keep HEARD rows by the block they were played in."""
+        parts = heard.with_columns(block=pl.col("played") // self.block_ms).partition_by(
+            "block", as_dict=True, include_key=False
         )
-        for (hour,), part in parts.items():
-            self.hours[int(hour)].append(part)
+        for (block,), part in parts.items():
+            self.blocks[int(block)].append(part)
 
-    def ready(self, before_ms: int) -> list[int]:
-        """The hours to count, now that all plays of before `before_ms` are here.
+    def ready(self, before_ms: int) -> Iterator[tuple[pl.DataFrame, int, int]]:
+        """What to count, now that all plays of before `before_ms` are here: plays, start, end.
 
-        The hour after a play counts too: a window that holds the play can end in it.
+        The plays are those of a block [start, end) ms and of the half hour before it, by time. The
+        block after a play is counted too: a window that holds the play can end in it.
         """
-        touched = {hour + more for hour in self.hours for more in (0, 1)} - {self.counted}
-        return sorted(hour for hour in touched if (hour + 1) * HOUR_MS <= before_ms)
-
-    def around(self, hour: int) -> pl.DataFrame:
-        """The plays of an hour and of the half hour before it, by time."""
-        parts = self.hours.get(hour - 1, []) + self.hours.get(hour, [])
-        around = pl.concat(parts) if parts else HEARD.to_frame()
-        return around.filter(pl.col("played") >= hour * HOUR_MS - HALF_HOUR_MS).sort("played")
-
-    def done(self, hour: int) -> None:
-        """An hour is counted: only the one after it still looks back at its plays."""
-        self.counted = hour
-        self.hours.pop(hour - 1, None)
+        touched = {block + more for block in self.blocks for more in (0, 1)} - {self.counted}
+        for block in sorted(touched):
+            start, end = block * self.block_ms, (block + 1) * self.block_ms
+            if end > before_ms:
+                return
+            parts = self.blocks.pop(block - 1, []) + self.blocks.get(block, [])
+            plays = pl.concat(parts) if parts else HEARD.to_frame()
+            plays = plays.filter(pl.col("played") >= start - HALF_HOUR_MS).sort("played")
+            self.counted = block
+            yield plays, start, end
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,15 +123,15 @@ class Dimensions:
         return name.zip_with(known, pl.Series([UNKNOWN]).new_from_index(0, len(code)))
 
 
-def listening(around: pl.DataFrame, hour: int, dimensions: Dimensions) -> pl.DataFrame:
-    """LISTENING rows of all windows that end within (hour, hour + 1] hours.
+def listening(plays: pl.DataFrame, start: int, end: int, dimensions: Dimensions) -> pl.DataFrame:
+    """LISTENING rows of all windows that end within (start, end] ms, whole hours.
 
-    `around` holds, by time, the plays of that hour and of the half hour before it.
+    `plays` holds, by time, the HEARD plays from half an hour before `start` up to `end`.
     """
-    played = around["played"].to_numpy()
-    ends = np.arange(hour * HOUR_MS + FIVE_MS, (hour + 1) * HOUR_MS + FIVE_MS, FIVE_MS)
+    played = plays["played"].to_numpy()
+    ends = np.arange(start + FIVE_MS, end + FIVE_MS, FIVE_MS)
     spans = [(int(end) - length, int(end)) for end in ends for length in (FIVE_MS, HALF_HOUR_MS)]
-    coded = dimensions.coded(around)
+    coded = dimensions.coded(plays)
     counted = [
         _count(coded, dimension, windows)
         for windows in _handfuls(played, spans)
@@ -190,29 +189,29 @@ def _count(coded: pl.DataFrame, dimension: str, windows: pl.DataFrame) -> pl.Dat
     )
 
 
-def interests(around: pl.DataFrame, hour: int) -> pl.DataFrame:
-    """Interests that plays of the hour qualify for: customer_id, track_id, since, latest, peak.
+def interests(plays: pl.DataFrame, start: int) -> pl.DataFrame:
+    """Interests that plays from `start` on qualify for: customer_id, track_id, since, latest, peak.
 
-    A play at t qualifies when the closed half hour [t - 30 min, t] holds three plays of its track
-    by its customer; `since`, `latest` are int64 ms. To be merged over the hours.
+    `plays` are HEARD from half an hour before `start` on. A play at t qualifies when the closed
+    half hour [t - 30 min, t] holds three plays of its track by its customer; `since`, `latest` are
+    int64 ms. To be merged over the blocks of time.
     """
-    often = around.filter(pl.len().over("customer_id", "track_id") >= ENOUGH)
+    often = plays.filter(pl.len().over("customer_id", "track_id") >= ENOUGH)
     often = often.sort("customer_id", "track_id", "played")
     pair = often.select(pl.struct("customer_id", "track_id").rle_id()).to_series().to_numpy()
-    since_hour = often["played"].to_numpy() - (hour * HOUR_MS - HALF_HOUR_MS)
-    line = pair.astype(np.int64) * (10 * HOUR_MS) + since_hour
+    line = pair.astype(np.int64) * DAY_MS + (often["played"].to_numpy() - start)
     upto = np.searchsorted(line, line, side="right")
     count = upto - np.searchsorted(line, line - HALF_HOUR_MS, side="left")
     return (
         often.with_columns(count=pl.Series(count, dtype=pl.Int32))
-        .filter((pl.col("count") >= ENOUGH) & (pl.col("played") >= hour * HOUR_MS))
+        .filter((pl.col("count") >= ENOUGH) & (pl.col("played") >= start))
         .group_by("customer_id", "track_id")
         .agg(since=pl.min("played"), latest=pl.max("played"), peak=pl.max("count"))
     )
 
 
 def merged(parts: list[pl.DataFrame]) -> pl.DataFrame:
-    """Interests found hour by hour as one record each: min, max, max."""
+    """Interests found block by block as one record each: min, max, max."""
     return (
         pl.concat(parts)
         .group_by("customer_id", "track_id")

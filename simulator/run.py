@@ -11,6 +11,7 @@ from typing import Any
 from simulator.account import Account
 from simulator.book import Book
 from simulator.catalogue import Catalogue
+from simulator.counts import Recent
 from simulator.crowd import Crowd
 from simulator.errors import UsageError
 from simulator.faults import Faults
@@ -23,7 +24,7 @@ from simulator.places import Places
 from simulator.rules import DAY_MS, HOUR_MS
 from simulator.sessions import Town
 from simulator.taste import Taste
-from simulator.timeline import Slice, timeline
+from simulator.timeline import LONGEST_MS, Slice, slice_length, timeline
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,11 @@ class Run:
         writer = Writer(town.places, f"{settings.seed:x}.{span_ms[0] // 1000:x}.", in_file)
         book = Book(len(town.people))
         desk = Desk(town, settings.terms, book)
-        account = Account(town.people, town.catalogue, writer, Key(folder), book)
+        recent = Recent(max(HOUR_MS, slice_length(settings.rate)))
+        account = Account(town.people, town.catalogue, writer, Key(folder), book, recent)
         return cls(settings, span_ms, town, writer, desk, account)
 
-    def slices(self, longest_ms: int = HOUR_MS) -> Iterator[Slice]:
+    def slices(self, longest_ms: int = LONGEST_MS) -> Iterator[Slice]:
         """The run, slice after slice; account for one before asking for the next."""
         return timeline(self.town, self.desk, self.settings.faults, self.span_ms, longest_ms)
 

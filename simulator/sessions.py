@@ -13,7 +13,7 @@ from simulator.crowd import Crowd
 from simulator.habits import Habits
 from simulator.people import People
 from simulator.places import Places
-from simulator.rules import HALF_HOUR_MS
+from simulator.rules import HALF_HOUR_MS, HOUR_MS
 from simulator.seeds import stream
 from simulator.taste import Taste
 
@@ -75,11 +75,10 @@ def plays_begun(town: Town, at_ms: int, length_ms: int) -> pl.DataFrame:
 
     A session runs on past the end of the slice; nothing depends on other slices.
     """
-    parts = [
-        _sessions(town, at_ms, length_ms),
-        _bursts(town, at_ms, length_ms),
-        _bots(town, at_ms, length_ms),
-    ]
+    parts = []
+    for hour_ms in range(at_ms, at_ms + length_ms, HOUR_MS):
+        within_ms = min(HOUR_MS, at_ms + length_ms - hour_ms)
+        parts += [make(town, hour_ms, within_ms) for make in (_sessions, _bursts, _bots)]
     first = 0
     for part in parts:
         part["session"] = part["session"] + first

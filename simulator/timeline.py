@@ -12,13 +12,16 @@ import polars as pl
 from simulator.ads import ADS, banners
 from simulator.faults import Faults, spoil
 from simulator.offers import Desk
-from simulator.rules import HOUR_MS, MINUTE_MS
+from simulator.rules import MINUTE_MS
 from simulator.sessions import PLAYS, Town, plays_begun
 
 WARM_UP_MS = 45 * MINUTE_MS
 """Sessions begun this long before the start are under way when it comes."""
 ROWS_A_SLICE = 150_000
-LENGTHS_MS = tuple(s * 1000 for s in (3600, 1800, 900, 600, 300, 120, 60, 30, 10, 5, 1))
+LENGTHS_MS = tuple(
+    s * 1000 for s in (21_600, 10_800, 7_200, 3_600, 1_800, 900, 600, 300, 120, 60, 30, 10, 5, 1)
+)
+LONGEST_MS = LENGTHS_MS[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +74,14 @@ class _Calendar:
         return max(self.waiting, default=-1)
 
 
-def slice_length(rate: float, longest_ms: int = HOUR_MS) -> int:
+def slice_length(rate: float, longest_ms: int = LONGEST_MS) -> int:
     """The longest slice whose plays fit into memory at three times the mean rate."""
     fitting = (ms for ms in LENGTHS_MS if ms <= longest_ms and rate * 3 * ms / 1000 <= ROWS_A_SLICE)
     return next(fitting, LENGTHS_MS[-1])
 
 
 def timeline(
-    town: Town, desk: Desk, faults: Faults, span_ms: tuple[int, int], longest_ms: int = HOUR_MS
+    town: Town, desk: Desk, faults: Faults, span_ms: tuple[int, int], longest_ms: int = LONGEST_MS
 ) -> Iterator[Slice]:
     """The plays of [start, end) and their ad events, until the last of them has arrived.
 
