@@ -144,7 +144,7 @@ def _unwell() -> Iterator[None]:
     try:
         yield
     except (Unreachable, ConnectionTimeout) as error:
-        raise Unwell(str(error)) from error
+        raise Unwell(f"{type(error).__name__}: {error.message}") from error
     except ApiError as error:
         if error.meta.status in _CALLERS_FAULT or error.meta.status == _TOO_LARGE:
             raise

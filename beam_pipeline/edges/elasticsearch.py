@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +33,8 @@ class ElasticsearchConfig:
     timeout: float = 60.0
 
     def client(self) -> Elasticsearch:
-        """The official client, its own retries off: outages are waited out here."""
+        """The official client without its own retries, and quiet: outages are waited out here."""
+        logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)
         return Elasticsearch(
             self.url,
             api_key=self.api_key,

@@ -1,0 +1,378 @@
+import json
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import polars as pl
+import pytest
+from elasticsearch import Elasticsearch
+
+from beam_pipeline.domain.schemas import (
+    AD_EVENTS,
+    DATASETS,
+    DEAD_LETTERS,
+    HEALTH,
+    INTERESTS,
+    LISTENING,
+    PLAYS,
+)
+from beam_pipeline.edges.elasticsearch import (
+    ElasticsearchConfig,
+    ElasticsearchSink,
+    apply_templates,
+)
+from beam_pipeline.edges.retry import Outage
+from infra.local.stack import Stack
+from tests.edges.gate import gate, moody
+from tests.edges.rows import ad_events, health, interests, listening, plays
+
+
+@pytest.fixture
+def sink(elastic: Elasticsearch, stack: Stack) -> ElasticsearchSink:
+    return ElasticsearchConfig(stack.elasticsearch).open()
+
+
+def documents(client: Elasticsearch, index: str) -> dict[str, dict[str, Any]]:
+    """Every document of an index by its id."""
+    client.indices.refresh(index=index)
+    hits = client.search(index=index, size=10_000)["hits"]["hits"]
+    return {hit["_id"]: hit["_source"] for hit in hits}
+
+
+def stored(client: Elasticsearch, index: str, schema: pl.Schema) -> pl.DataFrame:
+    """The documents as a frame, sorted."""
+    rows = list(documents(client, index).values())
+    texts = {n: pl.String() if t.is_temporal() else t for n, t in schema.items()}
+    return (
+        pl.DataFrame(rows, schema=texts)
+        .with_columns(
+            pl.col(n).str.to_datetime(time_unit="ms", time_zone="UTC")
+            for n, t in schema.items()
+            if t.is_temporal()
+        )
+        .sort(schema.names()[:4])
+    )
+
+
+def test_a_play_is_stored_with_every_column_as_it_was(
+    sink: ElasticsearchSink, elastic: Elasticsearch
+) -> None:
+    frame = plays(500)
+    assert sink.write("plays", frame).is_empty()
+    assert stored(elastic, "plays-*", PLAYS).equals(frame.sort(PLAYS.names()[:4]))
+
+
+def test_a_document_names_its_customer_and_event_and_its_index_the_day_played(
+    sink: ElasticsearchSink, elastic: Elasticsearch
+) -> None:
+    frame = plays(40, hours=24)
+    sink.write("plays", frame)
+    elastic.indices.refresh(index="plays-*")
+    hits = elastic.search(index="plays-*", size=100)["hits"]["hits"]
+    assert {(hit["_index"], hit["_id"]) for hit in hits} == {
+        (f"plays-{play['played_at']:%Y.%m.%d}", f"{play['customer_id']}-{play['event_id']}")
+        for play in frame.iter_rows(named=True)
+    }
+    assert len({hit["_index"] for hit in hits}) == 2
+
+
+def test_the_time_that_only_a_restart_needs_is_not_stored(
+    sink: ElasticsearchSink, elastic: Elasticsearch
+) -> None:
+    frame = plays(2).with_columns(pl.col("published_at").alias("publish_time"))
+    assert sink.write("plays", frame).is_empty()
+    assert all(set(d) == set(PLAYS) for d in documents(elastic, "plays-*").values())
+
+
+def test_writing_again_changes_nothing(sink: ElasticsearchSink, elastic: Elasticsearch) -> None:
+    frame = plays(300)
+    sink.write("plays", frame)
+    before = documents(elastic, "plays-*")
+    again = frame.with_columns(pl.col("published_at").dt.offset_by("1h"))
+    assert sink.write("plays", again.sample(fraction=0.5, seed=1)).is_empty()
+    assert documents(elastic, "plays-*") == before
+
+
+def test_a_play_that_knows_more_replaces_one_that_knew_less_in_any_order(
+    sink: ElasticsearchSink, elastic: Elasticsearch
+) -> None:
+    frame = plays(20)
+    less = frame.with_columns(pl.lit(0, pl.Int8).alias("joined"), pl.lit(None).alias("title"))
+    more = frame.with_columns(pl.lit(2, pl.Int8).alias("joined"), pl.lit("Known").alias("title"))
+    sink.write("plays", pl.concat([less.cast(PLAYS)[:10], more.cast(PLAYS)]))
+    sink.write("plays", less.cast(PLAYS))
+    assert {d["title"] for d in documents(elastic, "plays-*").values()} == {"Known"}
+
+
+def test_a_smaller_count_never_replaces_a_larger_one(
+    sink: ElasticsearchSink, elastic: Elasticsearch
+) -> None:
+    sink.write("listening", listening([(5, "artist", "Zoë / 2", 7, 3), (30, "all", "all", 9, 4)]))
+    sink.write("listening", listening([(5, "artist", "Zoë / 2", 6, 5), (30, "all", "all", 10, 4)]))
+    found = documents(elastic, "listening")
+    assert {key: (d["plays"], d["listeners"]) for key, d in found.items()} == {
+        "2026-09-21T12:00Z/5/artist/Zoë / 2": (7, 3),
+        "2026-09-21T12:00Z/30/all/all": (10, 4),
+    }
+    assert stored(elastic, "listening", LISTENING).height == 2
+
+
+def test_names_that_are_longer_than_an_id_may_be_are_counted_apart(
+    sink: ElasticsearchSink, elastic: Elasticsearch
+) -> None:
+    names = ["가" * 400, "가" * 400 + "b", "short"]
+    frame = listening([(5, "artist", name, 1, 1) for name in names])
+    assert sink.write("listening", frame).is_empty()
+    assert sink.write("listening", frame).is_empty()
+    assert {d["key"] for d in documents(elastic, "listening").values()} == set(names)
+
+
+def test_a_minute_of_health_keeps_its_highest_received(
+    sink: ElasticsearchSink, elastic: Elasticsearch
+) -> None:
+    for received in (5, 9, 7):
+        sink.write("health", health([(0, received, 1), (1, 1, 0)]))
+    assert stored(elastic, "health", HEALTH)["received"].to_list() == [9, 1]
+
+
+def test_an_ad_event_is_stored_once(sink: ElasticsearchSink, elastic: Elasticsearch) -> None:
+    for _ in range(2):
+        sink.write("ad_events", ad_events(10))
+    assert stored(elastic, "ad_events", AD_EVENTS).equals(ad_events(10))
+
+
+def test_interests_merge_to_smallest_since_and_largest_latest_and_peak_in_any_order(
+    sink: ElasticsearchSink, elastic: Elasticsearch
+) -> None:
+    parts = [
+        interests([(1, 1, None, 10, 20, 3), (1, 2, "B", 0, 0, 3), (1, 1, "A", 30, 40, 5)]),
+        interests([(1, 1, "A", 5, 15, 4), (2, 1, "A", 1, 2, 3)]),
+        interests([(1, 1, None, 7, 8, 3)]),
+    ]
+    expected = interests([(1, 1, "A", 5, 40, 5), (1, 2, "B", 0, 0, 3), (2, 1, "A", 1, 2, 3)])
+    for order in ([0, 1, 2], [2, 1, 0], [1, 1, 0, 2, 0]):
+        for number in order:
+            assert sink.write("interests", parts[number]).is_empty()
+        assert stored(elastic, "interests", INTERESTS).equals(expected)
+        elastic.indices.delete(index="interests")
+
+
+def test_an_interest_that_says_nothing_new_is_not_written(
+    sink: ElasticsearchSink, elastic: Elasticsearch
+) -> None:
+    for since in (1, 2):
+        sink.write("interests", interests([(1, 1, "A", since, 5, 3)]))
+    assert elastic.get(index="interests", id="1-1")["_version"] == 1
+
+
+def test_an_interest_that_another_writer_changed_meanwhile_is_merged_again(
+    elastic: Elasticsearch, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink, other = (ElasticsearchConfig(stack.elasticsearch).open() for _ in range(2))
+    sink.write("interests", interests([(1, 1, "A", 10, 20, 3)]))
+    read = sink._bulk.read
+    between = [interests([(1, 1, "A", 0, 5, 9), (1, 2, "B", 3, 3, 3)])]
+
+    def read_and_be_overtaken(index: str, ids: list[str]) -> list[dict[str, Any]]:
+        found = read(index, ids)
+        if between:
+            other.write("interests", between.pop())
+        return found
+
+    monkeypatch.setattr(sink._bulk, "read", read_and_be_overtaken)
+    sink.write("interests", interests([(1, 1, "A", 8, 30, 4), (1, 2, "B", 1, 1, 3)]))
+    expected = interests([(1, 1, "A", 0, 30, 9), (1, 2, "B", 1, 3, 3)])
+    assert stored(elastic, "interests", INTERESTS).equals(expected)
+
+
+def test_a_document_that_the_mapping_refuses_is_a_dead_letter_and_its_neighbours_are_stored(
+    elastic: Elasticsearch,
+) -> None:
+    moment = datetime(2026, 9, 22, tzinfo=UTC)
+    sink = ElasticsearchSink(elastic, clock=lambda: moment)
+    frame = plays(5).with_columns(
+        pl.when(pl.col("event_id") == "1-2")
+        .then(pl.lit("nowhere"))
+        .otherwise("location")
+        .alias("location")
+    )
+    letters = sink.write("plays", frame)
+    assert letters.schema == DEAD_LETTERS
+    assert len(documents(elastic, "plays-*")) == 4
+    letter = letters.row(0, named=True)
+    assert letter["id"] == f"elasticsearch/plays/plays-2026.09.21/{frame[2, 1]}-1-2"
+    assert (letter["received_at"], letter["source"]) == (moment, "elasticsearch")
+    assert letter["reason"] == "refused"
+    assert "location" in letter["detail"]
+    assert json.loads(letter["payload"])["location"] == "nowhere"
+    assert json.loads(letter["attributes"]) == {"dataset": "plays", "store": "elasticsearch"}
+    assert sink.write("plays", frame)["id"].to_list() == letters["id"].to_list()
+
+
+def test_a_column_that_the_mapping_does_not_know_is_refused_and_not_guessed(
+    sink: ElasticsearchSink, elastic: Elasticsearch
+) -> None:
+    letters = sink.write("plays", plays(2).with_columns(pl.lit(1).alias("surprise")))
+    assert letters["detail"].str.contains("surprise").all()
+    assert "surprise" not in json.dumps(elastic.indices.get_mapping(index="plays-*").body)
+
+
+def test_an_outage_is_waited_out_and_said_twice_in_the_log(
+    elastic: Elasticsearch, stack: Stack, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = urlsplit(stack.elasticsearch)
+    with gate("127.0.0.1", address.port or 0) as door:
+        client = ElasticsearchConfig(f"http://127.0.0.1:{door.port}", timeout=5).client()
+        sink = ElasticsearchSink(client, Outage("Elasticsearch", opens_after(3, door.open)))
+        sink.write("plays", plays(50, seed=1))
+        door.close()
+        with caplog.at_level(logging.INFO, "beam_pipeline"):
+            assert sink.write("plays", plays(50, seed=2)).is_empty()
+            sink.write("interests", interests([(1, 1, "A", 1, 2, 3)]))
+        sink.close()
+    assert len(documents(elastic, "plays-*")) == 100
+    assert [r.getMessage().split(" ")[1] for r in caplog.records] == ["does", "is"]
+
+
+def opens_after(tries: int, action: Callable[[], None]) -> Callable[[float], None]:
+    """A sleep that takes no time and at the last of some tries ends the outage."""
+    left = [tries]
+
+    def sleep(_: float) -> None:
+        left[0] -= 1
+        if not left[0]:
+            action()
+        assert left[0] > -100, "the outage is over and yet it is waited"
+
+    return sleep
+
+
+def test_an_answer_that_is_not_about_the_documents_is_waited_out(
+    elastic: Elasticsearch, stack: Stack
+) -> None:
+    with moody(stack.elasticsearch) as moods:
+        client = ElasticsearchConfig(moods.url).client()
+        sink = ElasticsearchSink(client, Outage("Elasticsearch", lambda _: None))
+        moods.statuses = [429, 500, 502, 503, 504, 401, 403]
+        assert sink.write("plays", plays(10)).is_empty()
+        moods.statuses = [429, 500, 502, 503, 504, 401, 403]
+        assert sink.write("interests", interests([(1, 1, "A", 1, 2, 3)])).is_empty()
+        sink.close()
+    assert len(documents(elastic, "plays-*")) == 10
+    assert len(documents(elastic, "interests")) == 1
+
+
+def test_only_the_documents_that_were_not_taken_are_sent_again(
+    elastic: Elasticsearch, stack: Stack
+) -> None:
+    frame = plays(40, hours=24)
+    elastic.indices.create(index="plays-2026.09.22", settings={"blocks": {"write": True}})
+
+    def lift(_: float) -> None:
+        assert len(documents(elastic, "plays-2026.09.21")) == first_day
+        elastic.indices.put_settings(index="plays-2026.09.22", settings={"blocks.write": False})
+
+    first_day = frame.filter(pl.col("played_at").dt.day() == 21).height
+    assert 0 < first_day < 40
+    sink = ElasticsearchSink(elastic, Outage("Elasticsearch", lift))
+    assert sink.write("plays", frame).is_empty()
+    assert stored(elastic, "plays-*", PLAYS).equals(frame.sort(PLAYS.names()[:4]))
+
+
+def test_a_full_cluster_is_not_the_documents_fault(elastic: Elasticsearch) -> None:
+    def make_room(_: float) -> None:
+        elastic.cluster.put_settings(persistent={"cluster.max_shards_per_node": None})
+
+    elastic.indices.create(index="plays-2000.01.01")
+    elastic.cluster.put_settings(persistent={"cluster.max_shards_per_node": 1})
+    try:
+        sink = ElasticsearchSink(elastic, Outage("Elasticsearch", make_room))
+        assert sink.write("plays", plays(3)).is_empty()
+    finally:
+        make_room(0)
+    assert len(documents(elastic, "plays-2026.09.21")) == 3
+
+
+def test_a_body_that_is_too_large_is_cut_until_it_is_taken(
+    elastic: Elasticsearch, stack: Stack
+) -> None:
+    frame = plays(100)
+    with moody(stack.elasticsearch) as moods:
+        moods.most_bytes = 5_000
+        sink = ElasticsearchConfig(moods.url).open()
+        assert sink.write("plays", frame).is_empty()
+        moods.most_bytes = 700
+        huge = plays(3, seed=2).with_columns(
+            pl.when(pl.col("event_id") == "2-1")
+            .then(pl.lit("x" * 1000))
+            .otherwise("title")
+            .alias("title")
+        )
+        letters = sink.write("plays", huge)
+        sink.close()
+    assert letters["detail"].str.contains("too large").to_list() == [True]
+    assert stored(elastic, "plays-*", PLAYS).height == 102
+
+
+def test_frames_of_many_megabytes_go_out_in_several_bodies(
+    elastic: Elasticsearch, stack: Stack
+) -> None:
+    frame = plays(2_000).with_columns(pl.lit("x" * 6_000).alias("title"))
+    with moody(stack.elasticsearch) as moods:
+        sink = ElasticsearchConfig(moods.url).open()
+        assert sink.write("plays", frame).is_empty()
+        sink.close()
+        assert moods.requests == 3
+    elastic.indices.refresh(index="plays-*")
+    assert elastic.count(index="plays-*")["count"] == 2_000
+
+
+def test_an_empty_frame_asks_nothing(stack: Stack) -> None:
+    sink = ElasticsearchConfig("http://127.0.0.1:9").open()
+    for dataset in ("plays", "interests"):
+        assert sink.write(dataset, DATASETS[dataset].to_frame()).is_empty()
+
+
+def test_a_dataset_without_an_index_is_a_mistake(sink: ElasticsearchSink) -> None:
+    with pytest.raises(ValueError, match="dead_letters"):
+        sink.write("dead_letters", DEAD_LETTERS.to_frame())
+
+
+def test_every_index_has_exactly_the_columns_of_its_dataset(elastic: Elasticsearch) -> None:
+    for dataset in sorted(ElasticsearchSink.datasets & set(DATASETS)):
+        template = elastic.indices.get_index_template(name=f"encore-{dataset}")
+        body = template["index_templates"][0]["index_template"]["template"]
+        assert set(body["mappings"]["properties"]) == set(DATASETS[dataset])
+        assert body["mappings"]["dynamic"] == "strict"
+
+
+def test_applying_the_templates_again_adds_new_fields_to_indices_that_are_there(
+    elastic: Elasticsearch, tmp_path: Path
+) -> None:
+    elastic.indices.create(index="health")
+    body = {
+        "index_patterns": ["health"],
+        "priority": 300,
+        "template": {
+            "settings": {},
+            "mappings": {"properties": {"unknown_zip": {"type": "long"}}},
+        },
+    }
+    (tmp_path / "health.json").write_text(json.dumps(body))
+    try:
+        assert apply_templates(elastic, replicas=0, folder=tmp_path) == ["encore-health"]
+        fields = elastic.indices.get_mapping(index="health")["health"]["mappings"]["properties"]
+        assert {"unknown_zip", "received"} <= set(fields)
+    finally:
+        apply_templates(elastic, replicas=0)
+
+
+def test_documents_can_be_searched_a_second_later(
+    sink: ElasticsearchSink, elastic: Elasticsearch
+) -> None:
+    sink.write("plays", plays(3))
+    settings = elastic.indices.get_settings(index="plays-2026.09.21")["plays-2026.09.21"]
+    assert settings["settings"]["index"]["refresh_interval"] == "1s"
