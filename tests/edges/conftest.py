@@ -54,4 +54,4 @@ def big(stack: Stack) -> Iterator[tuple[BigQueryConfig, bigquery.Client]]:
         if table.table_type == "TABLE":
             client.query_and_wait(f"TRUNCATE TABLE edges.{table.table_id}")
     yield config, client
-    client.close()
+    client.close()  # type: ignore[no-untyped-call]

@@ -77,7 +77,7 @@ def gate(host: str, port: int) -> Iterator[Gate]:
 
 
 class Moods:
-    """The statuses that an HTTP service answers with, one a request, before it comes to its senses."""
+    """The statuses that a service answers with, one a request, before it comes to its senses."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -105,7 +105,7 @@ def moody(target: str) -> Iterator[Moods]:
             else:
                 self._forward(body)
 
-        do_GET = do_PUT = do_HEAD = do_POST
+        do_GET = do_PUT = do_HEAD = do_POST  # noqa: N815
 
         def _forward(self, body: bytes) -> None:
             connection = http.client.HTTPConnection(str(address.hostname), address.port)

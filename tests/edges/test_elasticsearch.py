@@ -1,10 +1,7 @@
 import json
-import logging
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import polars as pl
 import pytest
@@ -24,37 +21,14 @@ from beam_pipeline.edges.elasticsearch import (
     ElasticsearchSink,
     apply_templates,
 )
-from beam_pipeline.edges.retry import Outage
 from infra.local.stack import Stack
-from tests.edges.gate import gate, moody
 from tests.edges.rows import ad_events, health, interests, listening, plays
+from tests.edges.stored import documents, stored
 
 
 @pytest.fixture
 def sink(elastic: Elasticsearch, stack: Stack) -> ElasticsearchSink:
     return ElasticsearchConfig(stack.elasticsearch).open()
-
-
-def documents(client: Elasticsearch, index: str) -> dict[str, dict[str, Any]]:
-    """Every document of an index by its id."""
-    client.indices.refresh(index=index)
-    hits = client.search(index=index, size=10_000)["hits"]["hits"]
-    return {hit["_id"]: hit["_source"] for hit in hits}
-
-
-def stored(client: Elasticsearch, index: str, schema: pl.Schema) -> pl.DataFrame:
-    """The documents as a frame, sorted."""
-    rows = list(documents(client, index).values())
-    texts = {n: pl.String() if t.is_temporal() else t for n, t in schema.items()}
-    return (
-        pl.DataFrame(rows, schema=texts)
-        .with_columns(
-            pl.col(n).str.to_datetime(time_unit="ms", time_zone="UTC")
-            for n, t in schema.items()
-            if t.is_temporal()
-        )
-        .sort(schema.names()[:4])
-    )
 
 
 def test_a_play_is_stored_with_every_column_as_it_was(
@@ -218,116 +192,6 @@ def test_a_column_that_the_mapping_does_not_know_is_refused_and_not_guessed(
     letters = sink.write("plays", plays(2).with_columns(pl.lit(1).alias("surprise")))
     assert letters["detail"].str.contains("surprise").all()
     assert "surprise" not in json.dumps(elastic.indices.get_mapping(index="plays-*").body)
-
-
-def test_an_outage_is_waited_out_and_said_twice_in_the_log(
-    elastic: Elasticsearch, stack: Stack, caplog: pytest.LogCaptureFixture
-) -> None:
-    address = urlsplit(stack.elasticsearch)
-    with gate("127.0.0.1", address.port or 0) as door:
-        client = ElasticsearchConfig(f"http://127.0.0.1:{door.port}", timeout=5).client()
-        sink = ElasticsearchSink(client, Outage("Elasticsearch", opens_after(3, door.open)))
-        sink.write("plays", plays(50, seed=1))
-        door.close()
-        with caplog.at_level(logging.INFO, "beam_pipeline"):
-            assert sink.write("plays", plays(50, seed=2)).is_empty()
-            sink.write("interests", interests([(1, 1, "A", 1, 2, 3)]))
-        sink.close()
-    assert len(documents(elastic, "plays-*")) == 100
-    assert [r.getMessage().split(" ")[1] for r in caplog.records] == ["does", "is"]
-
-
-def opens_after(tries: int, action: Callable[[], None]) -> Callable[[float], None]:
-    """A sleep that takes no time and at the last of some tries ends the outage."""
-    left = [tries]
-
-    def sleep(_: float) -> None:
-        left[0] -= 1
-        if not left[0]:
-            action()
-        assert left[0] > -100, "the outage is over and yet it is waited"
-
-    return sleep
-
-
-def test_an_answer_that_is_not_about_the_documents_is_waited_out(
-    elastic: Elasticsearch, stack: Stack
-) -> None:
-    with moody(stack.elasticsearch) as moods:
-        client = ElasticsearchConfig(moods.url).client()
-        sink = ElasticsearchSink(client, Outage("Elasticsearch", lambda _: None))
-        moods.statuses = [429, 500, 502, 503, 504, 401, 403]
-        assert sink.write("plays", plays(10)).is_empty()
-        moods.statuses = [429, 500, 502, 503, 504, 401, 403]
-        assert sink.write("interests", interests([(1, 1, "A", 1, 2, 3)])).is_empty()
-        sink.close()
-    assert len(documents(elastic, "plays-*")) == 10
-    assert len(documents(elastic, "interests")) == 1
-
-
-def test_only_the_documents_that_were_not_taken_are_sent_again(
-    elastic: Elasticsearch, stack: Stack
-) -> None:
-    frame = plays(40, hours=24)
-    elastic.indices.create(index="plays-2026.09.22", settings={"blocks": {"write": True}})
-
-    def lift(_: float) -> None:
-        assert len(documents(elastic, "plays-2026.09.21")) == first_day
-        elastic.indices.put_settings(index="plays-2026.09.22", settings={"blocks.write": False})
-
-    first_day = frame.filter(pl.col("played_at").dt.day() == 21).height
-    assert 0 < first_day < 40
-    sink = ElasticsearchSink(elastic, Outage("Elasticsearch", lift))
-    assert sink.write("plays", frame).is_empty()
-    assert stored(elastic, "plays-*", PLAYS).equals(frame.sort(PLAYS.names()[:4]))
-
-
-def test_a_full_cluster_is_not_the_documents_fault(elastic: Elasticsearch) -> None:
-    def make_room(_: float) -> None:
-        elastic.cluster.put_settings(persistent={"cluster.max_shards_per_node": None})
-
-    elastic.indices.create(index="plays-2000.01.01")
-    elastic.cluster.put_settings(persistent={"cluster.max_shards_per_node": 1})
-    try:
-        sink = ElasticsearchSink(elastic, Outage("Elasticsearch", make_room))
-        assert sink.write("plays", plays(3)).is_empty()
-    finally:
-        make_room(0)
-    assert len(documents(elastic, "plays-2026.09.21")) == 3
-
-
-def test_a_body_that_is_too_large_is_cut_until_it_is_taken(
-    elastic: Elasticsearch, stack: Stack
-) -> None:
-    frame = plays(100)
-    with moody(stack.elasticsearch) as moods:
-        moods.most_bytes = 5_000
-        sink = ElasticsearchConfig(moods.url).open()
-        assert sink.write("plays", frame).is_empty()
-        moods.most_bytes = 700
-        huge = plays(3, seed=2).with_columns(
-            pl.when(pl.col("event_id") == "2-1")
-            .then(pl.lit("x" * 1000))
-            .otherwise("title")
-            .alias("title")
-        )
-        letters = sink.write("plays", huge)
-        sink.close()
-    assert letters["detail"].str.contains("too large").to_list() == [True]
-    assert stored(elastic, "plays-*", PLAYS).height == 102
-
-
-def test_frames_of_many_megabytes_go_out_in_several_bodies(
-    elastic: Elasticsearch, stack: Stack
-) -> None:
-    frame = plays(2_000).with_columns(pl.lit("x" * 6_000).alias("title"))
-    with moody(stack.elasticsearch) as moods:
-        sink = ElasticsearchConfig(moods.url).open()
-        assert sink.write("plays", frame).is_empty()
-        sink.close()
-        assert moods.requests == 3
-    elastic.indices.refresh(index="plays-*")
-    assert elastic.count(index="plays-*")["count"] == 2_000
 
 
 def test_an_empty_frame_asks_nothing(stack: Stack) -> None:

@@ -1,4 +1,5 @@
 import logging
+from collections.abc import Callable
 
 import pytest
 
@@ -9,7 +10,7 @@ class Unreachable(Exception):
     """What a client raises while its store is away."""
 
 
-def fails(times: int, result: str = "stored"):
+def fails(times: int, result: str = "stored") -> Callable[[], str]:
     left = [times]
 
     def action() -> str:
