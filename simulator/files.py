@@ -20,8 +20,8 @@ def write_run(
     Lines stand in the order of publication. Raises UsageError when the folder is not empty.
     """
     began = time.perf_counter()
+    run = Run.of(settings, span_ms, output / "key" if key else None, in_file=True)
     folder = empty_folder(output)
-    run = Run.of(settings, span_ms, folder / "key" if key else None, in_file=True)
     start_ms, end_ms = span_ms
     lines = 0
     with (

@@ -13,7 +13,7 @@ import numpy as np
 from simulator.door import Caller, Door, Refused
 from simulator.errors import UsageError
 from simulator.requests import in_order, queues
-from simulator.run import Run, Settings, moment
+from simulator.run import Run, Settings, empty_folder, moment
 from simulator.sender import Sender, stopper
 from simulator.status import Status
 from simulator.timeline import Slice
@@ -63,6 +63,8 @@ def post_run(settings: Settings, sending: Sending) -> dict[str, Any]:
     """
     door = Door(sending.url, sending.caller(), stopper(), sending.patience_s)
     run = Run.of(settings, sending.span_ms, sending.key, in_file=False)
+    if sending.key:
+        empty_folder(sending.key)
     sender = Sender(door, run.account, sending.connections, sending.simulated)
     refused = None
     with Status(sender, sending.status) as status:

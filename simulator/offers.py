@@ -117,6 +117,8 @@ class Desk:
         logins = plays.filter(in_time).sort("played")
         logins = logins.unique("person", keep="first", maintain_order=True)
         logins = logins.filter((self._eligible & known)[logins["person"].to_numpy()])
+        if not logins.height:
+            return ADS.to_frame()
         rng = stream(self.town.seed, "offers", at_ms)
         upgrades = self._decide(rng, logins, day)
         shown, clicks, propensity, clicked = self._show(rng, logins, shares, known, at_ms)

@@ -87,16 +87,15 @@ class Run:
     ) -> Run:
         """Prepare a run over [start, end) ms, with its answer key in the folder `key` or nowhere.
 
-        `in_file`: lines say when they were published. Raises UsageError for files and folders
-        that cannot be used.
+        `in_file`: lines say when they were published. Nothing is written yet. Raises UsageError
+        for files that cannot be used.
         """
-        folder = empty_folder(key) if key else None
         town = settings.town(span_ms)
         writer = Writer(town.places, f"{settings.seed:x}.{span_ms[0] // 1000:x}.", in_file)
         book = Book(len(town.people))
         desk = Desk(town, settings.terms, book)
         recent = Recent(max(HOUR_MS, slice_length(settings.rate)))
-        account = Account(town.people, town.catalogue, writer, Key(folder), book, recent)
+        account = Account(town.people, town.catalogue, writer, Key(key), book, recent)
         return cls(settings, span_ms, town, writer, desk, account)
 
     def slices(self, longest_ms: int = LONGEST_MS) -> Iterator[Slice]:
