@@ -53,6 +53,10 @@ _LOW, _HIGH = (
 """Six counters in two floats, 17 bits each: a sum over fewer than 2^17 rows stays exact."""
 
 
+_SPARSE = 50
+"""Cells a row up to which scratch memory beats sorting."""
+
+
 class Facet(NamedTuple):
     """One dimension of a batch of plays."""
 
@@ -141,14 +145,37 @@ class Tally:
         self, facet: Facet, rank: NDArray[np.int64], buckets: int
     ) -> tuple[NDArray[np.int64], ...]:
         """For each (value, bucket) that occurs: a row of it, plays, listeners, six windows."""
-        first, cell = self._firsts.ranks(facet.code * buckets + rank, facet.codes * buckets)
+        first, cell = self._numbered(facet.code * buckets + rank, facet.codes * buckets)
         k, entered = len(first), facet.entered
         where = cell[entered.row]
-        sums = []
-        for weights in (_LOW, _HIGH):
-            packed = np.bincount(where, weights[entered.sliding], k).astype(np.int64)
-            sums += [packed % _FIELD, packed // _FIELD % _FIELD, packed // _FIELD**2]
-        return first, np.bincount(cell, minlength=k), np.bincount(where, minlength=k), *sums
+        listeners = np.bincount(where, minlength=k)
+        return first, np.bincount(cell, minlength=k), listeners, *_windows(where, entered, k)
+
+    def _numbered(
+        self, cell: NDArray[np.int64], cells: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """A row of each cell that occurs, and of each row the rank of its cell.
+
+        On scratch memory of the size of all cells, where that is not much for so many rows.
+        """
+        if cells <= _SPARSE * len(cell) + 4096:
+            return self._firsts.ranks(cell, cells)
+        first, ranks = np.unique(cell, return_index=True, return_inverse=True)[1:]
+        return first, ranks
+
+
+def _windows(where: NDArray[np.int64], entered: Entered, k: int) -> list[NDArray[np.int64]]:
+    """By cell, how many plays are the first of their customer in each of six sliding windows."""
+    if len(where) >= _FIELD:
+        return [
+            np.bincount(where[(entered.sliding >> step & 1).astype(np.bool_)], minlength=k)
+            for step in range(SLIDING_BUCKETS)
+        ]
+    sums = []
+    for weights in (_LOW, _HIGH):
+        packed = np.bincount(where, weights[entered.sliding], k).astype(np.int64)
+        sums += [packed % _FIELD, packed // _FIELD % _FIELD, packed // _FIELD**2]
+    return sums
 
 
 def _label(facet: Facet, rows: NDArray[np.int64]) -> pl.Series:

@@ -48,7 +48,7 @@ def rejected_health(published_ms: Sequence[int]) -> pl.DataFrame:
 
 def add(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """The sum of HEALTH frames, by minute."""
-    parts = [part for part in parts if part.height] or parts[:1]
-    if len(parts) == 1:
+    parts = [part for part in parts if part.height] or list(parts[:1])
+    if len(parts) == 1 and parts[0]["minute"].is_unique().all():
         return parts[0]
     return pl.concat(parts).group_by("minute").sum().sort("minute")

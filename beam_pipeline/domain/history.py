@@ -10,16 +10,21 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Protocol
 
+import numpy as np
 import polars as pl
 
+from beam_pipeline.domain import health
 from beam_pipeline.domain.dedup import DEDUP_HORIZON
 from beam_pipeline.domain.references import Places, References
 from beam_pipeline.domain.shard import KEPT, Outcome, Shard
 
 RETENTION = DEDUP_HORIZON + timedelta(minutes=30)
 PRUNE_EVERY = timedelta(hours=3)
-_RETENTION_MS, _PRUNE_EVERY_MS = (
-    period // timedelta(milliseconds=1) for period in (RETENTION, PRUNE_EVERY)
+STEP = timedelta(hours=12)
+"""A frame that spans more is taken in steps, the oldest first."""
+
+_RETENTION_MS, _PRUNE_EVERY_MS, _STEP_MS = (
+    period // timedelta(milliseconds=1) for period in (RETENTION, PRUNE_EVERY, STEP)
 )
 
 
@@ -85,7 +90,23 @@ class History:
         self.shard = shard if shard is not None else self._index(storage.read())
 
     def process(self, plays: pl.DataFrame, ad_events: pl.DataFrame) -> Outcome:
-        """Take RAW_PLAYS and RAW_AD_EVENTS in their order, and keep what was accepted."""
+        """Take RAW_PLAYS and RAW_AD_EVENTS in their order, and keep what was accepted.
+
+        A frame that spans much time, as a quiet site's backlog does, is taken in steps of it.
+        """
+        times = [frame["published_at"].to_physical().to_numpy() for frame in (plays, ad_events)]
+        known = np.concatenate(times)
+        if not len(known) or known.max() - known.min() < _STEP_MS:
+            return self._process(plays, ad_events)
+        steps = [(moments - known.min()) // _STEP_MS for moments in times]
+        outcomes = [
+            self._process(plays.filter(steps[0] == step), ad_events.filter(steps[1] == step))
+            for step in np.unique(np.concatenate(steps))
+        ]
+        parts = Outcome(*(pl.concat(frames) for frames in zip(*outcomes, strict=True)))
+        return parts._replace(health=health.add([parts.health]))
+
+    def _process(self, plays: pl.DataFrame, ad_events: pl.DataFrame) -> Outcome:
         outcome = self.shard.process(plays, ad_events)
         if outcome.kept.height:
             self._storage.append(outcome.kept)

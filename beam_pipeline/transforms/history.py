@@ -181,10 +181,13 @@ class _WholeShardFn(beam.DoFn):
         profiled = []
         for events in _slices(plays, ads):
             outcome = history.process(events.plays, events.ad_events)
-            profiled.append(outcome.plays.select(PROFILED))
+            profiled.append(outcome.plays.select("event_id", *PROFILED))
             yield from _elements(outcome)
         if profiled:
-            yield Rows("profiles", profiles(pl.concat(profiled)))
+            once = pl.concat(profiled).unique(
+                ["customer_id", "event_id"], keep="first", maintain_order=True
+            )
+            yield Rows("profiles", profiles(once))
 
 
 def _slices(plays: pl.DataFrame, ad_events: pl.DataFrame) -> Iterable[Events]:
