@@ -3,79 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
-from typing import TYPE_CHECKING
+from datetime import date, datetime
 
+import grpc
 import polars as pl
+from google.api_core.exceptions import GoogleAPIError
+from google.auth.exceptions import GoogleAuthError
+from google.cloud.bigquery import DatasetReference, QueryJobConfig, ScalarQueryParameter
+from google.cloud.bigquery_storage_v1 import BigQueryReadClient
+from google.cloud.bigquery_storage_v1.services.big_query_read.transports import (
+    BigQueryReadGrpcTransport,
+)
+from requests.exceptions import RequestException
 
-if TYPE_CHECKING:
-    from google.cloud.bigquery import Client
-    from google.cloud.bigquery_storage_v1 import BigQueryReadClient
+from beam_pipeline.edges.bigquery import BigQueryConfig
+
+Parameter = date | datetime | str | float | int
 
 
 class QueryFailed(Exception):
     """BigQuery refused a query or could not be reached; the text is its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class BigQueryReader:
-    """A dataset to read from; endpoints are those of an emulator."""
+_FAILURES = (GoogleAPIError, GoogleAuthError, RequestException)
+_TYPES: dict[type, str] = {
+    datetime: "TIMESTAMP",
+    date: "DATE",
+    str: "STRING",
+    float: "FLOAT64",
+    int: "INT64",
+}
 
-    project: str
-    dataset: str
-    endpoint: str | None = None
-    grpc_endpoint: str | None = None
 
-    def query(self, sql: str, parameters: Mapping[str, date]) -> pl.DataFrame:
-        """The rows of a query; unqualified tables are those of the dataset.
+def query(
+    config: BigQueryConfig, sql: str, parameters: Mapping[str, Parameter] | None = None
+) -> pl.DataFrame:
+    """The rows of a query; tables without a dataset are those of `config`.
 
-        Raises:
-            QueryFailed: with BigQuery's reason.
-        """
-        from google.api_core.exceptions import GoogleAPIError
-        from google.auth.exceptions import GoogleAuthError
-        from google.cloud.bigquery import DatasetReference, QueryJobConfig, ScalarQueryParameter
-        from requests.exceptions import RequestException
+    Args:
+        config: the project and dataset.
+        sql: GoogleSQL, with @named parameters.
+        parameters: their values.
 
-        config = QueryJobConfig(
-            default_dataset=DatasetReference(self.project, self.dataset),
-            query_parameters=[
-                ScalarQueryParameter(name, "DATE", value) for name, value in parameters.items()
-            ],
-        )
-        try:
-            rows = self._client().query(sql, job_config=config).result()
-            table = rows.to_arrow(bqstorage_client=self._storage())
-        except (GoogleAPIError, GoogleAuthError, RequestException) as error:
-            raise QueryFailed(str(error)) from error
-        frame = pl.from_arrow(table)
-        assert isinstance(frame, pl.DataFrame)
-        return frame
+    Raises:
+        QueryFailed: with BigQuery's reason.
+    """
+    job = QueryJobConfig(
+        default_dataset=DatasetReference(config.project, config.dataset),
+        query_parameters=[
+            ScalarQueryParameter(name, _TYPES[type(value)], value)
+            for name, value in (parameters or {}).items()
+        ],
+    )
+    try:
+        rows = config.client().query(sql, job_config=job).result()
+        table = rows.to_arrow(bqstorage_client=_reader(config))
+    except _FAILURES as error:
+        raise QueryFailed(str(error)) from error
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
 
-    def _client(self) -> Client:
-        from google.auth.credentials import AnonymousCredentials
-        from google.cloud import bigquery
 
-        if self.endpoint is None:
-            return bigquery.Client(project=self.project)
-        return bigquery.Client(
-            project=self.project,
-            credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-            client_options={"api_endpoint": self.endpoint},
-        )
+def run(config: BigQueryConfig, script: str) -> None:
+    """Run statements that give no rows.
 
-    def _storage(self) -> BigQueryReadClient:
-        import grpc
-        from google.cloud import bigquery_storage_v1
-        from google.cloud.bigquery_storage_v1.services.big_query_read.transports import (
-            BigQueryReadGrpcTransport,
-        )
+    Raises:
+        QueryFailed: with BigQuery's reason.
+    """
+    job = QueryJobConfig(default_dataset=DatasetReference(config.project, config.dataset))
+    try:
+        config.client().query(script, job_config=job).result()
+    except _FAILURES as error:
+        raise QueryFailed(str(error)) from error
 
-        if self.grpc_endpoint is None:
-            return bigquery_storage_v1.BigQueryReadClient()  # type: ignore[no-untyped-call]
-        channel = grpc.insecure_channel(
-            self.grpc_endpoint, options=[("grpc.max_receive_message_length", -1)]
-        )
-        transport = BigQueryReadGrpcTransport(channel=channel)
-        return bigquery_storage_v1.BigQueryReadClient(transport=transport)  # type: ignore[no-untyped-call]
+
+def _reader(config: BigQueryConfig) -> BigQueryReadClient:
+    if config.grpc_endpoint is None:
+        return BigQueryReadClient()  # type: ignore[no-untyped-call]
+    channel = grpc.insecure_channel(
+        config.grpc_endpoint, options=[("grpc.max_receive_message_length", -1)]
+    )
+    transport = BigQueryReadGrpcTransport(channel=channel)
+    return BigQueryReadClient(transport=transport)  # type: ignore[no-untyped-call]

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from beam_pipeline.domain.score import InvalidModel, Model
-from beam_pipeline.edges.bigquery_read import BigQueryReader, QueryFailed
+from beam_pipeline.edges.bigquery import BigQueryConfig
+from beam_pipeline.edges.bigquery_read import QueryFailed, query
 from beam_pipeline.edges.objects import Conflict, Unreachable, open_objects
 from beam_pipeline.training import inputs
 from beam_pipeline.training.assess import Assessed, Task, assess
@@ -165,11 +166,11 @@ def _examples(args: argparse.Namespace) -> tuple[Examples, str]:
         source = "training_examples in Parquet"
     else:
         project, dataset = args.bigquery.split(".")
-        reader = BigQueryReader(
+        config = BigQueryConfig(
             project, dataset, args.bigquery_endpoint, args.bigquery_grpc_endpoint
         )
         sql, window = inputs.examples_query("training_examples", args.first, args.last)
-        examples = inputs.of_frame(reader.query(sql, window))
+        examples = inputs.of_frame(query(config, sql, window))
         source = "training_examples in BigQuery"
     if not len(examples):
         raise BadInput(f"There are no examples with features in {source}")
