@@ -7,16 +7,17 @@ from collections.abc import Callable
 
 from flask import Request, Response
 
-from beam_pipeline.domain.events import Instant, InvalidEvent
 from functions.ingest import lines
 from functions.ingest.settings import Settings
 from functions.shared.admission import Admission
-from functions.shared.http import Refusal, answer, decompress, read_body
+from functions.shared.clock import told
+from functions.shared.http import Refusal, allow, answer, decompress, read_body
 from functions.shared.logs import log
 from functions.shared.publish import Message, NotPublished, Publisher
 from functions.shared.signing import Caller, Guard
 
 KINDS = {"/v1/plays": "play", "/v1/ad-events": "ad"}
+PUBLISHED_AT = "Encore-Published-At"
 RETRY_AFTER_S = 2
 
 
@@ -45,12 +46,12 @@ class Ingest:
 
     def _route(self, request: Request) -> Response:
         if request.path == "/healthz":
-            _allow(request, "GET")
+            allow(request, "GET")
             return answer(200, {"status": "ok"})
         kind = KINDS.get(request.path)
         if kind is None:
             raise Refusal(404, "not_found", "there is /v1/plays, /v1/ad-events and /healthz")
-        _allow(request, "POST")
+        allow(request, "POST")
         return self._take(request, kind)
 
     def _take(self, request: Request, kind: str) -> Response:
@@ -91,18 +92,10 @@ class Ingest:
 
     def _published_at(self, request: Request) -> tuple[int, dict[str, str]]:
         """The moment in ms that times are held against, and the attribute that carries it."""
-        text = request.headers.get("Encore-Published-At", "")
-        if not (text and self._settings.simulated_time):
+        told_ms = told(request, PUBLISHED_AT) if self._settings.simulated_time else None
+        if told_ms is None:
             return int(self._clock() * 1000), {}
-        try:
-            return Instant.parse(text).ms, {"published_at": text}
-        except InvalidEvent as why:
-            raise Refusal(400, "bad_published_at", why.detail) from None
-
-
-def _allow(request: Request, method: str) -> None:
-    if request.method != method:
-        raise Refusal(405, "method_not_allowed", f"use {method}", {"Allow": method})
+        return told_ms, {"published_at": request.headers[PUBLISHED_AT]}
 
 
 def _messages(kind: str, result: lines.Sorted, attributes: dict[str, str]) -> list[Message]:

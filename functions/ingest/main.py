@@ -24,7 +24,7 @@ def _open() -> Ingest:
     settings = Settings.read(os.environ)
     store = Store(settings.redis_url) if settings.redis_url else None
     admission = Admission(
-        store, settings.rate_events, settings.rate_burst, Memory(lifetime_s=2 * WINDOW_S)
+        "ingest", store, settings.rate_events, settings.rate_burst, Memory(lifetime_s=2 * WINDOW_S)
     )
     publisher = PubSub(
         settings.project, settings.topic, settings.emulator, settings.publish_deadline_s

@@ -20,24 +20,31 @@ from functions.shared.store import Store, StoreDown
 MAX_REMEMBERED = 400_000
 """Signatures a process remembers, at most (about 40 MB); the older half goes first."""
 
-ADMIT = """
+ADMIT_FUNCTION = """
 -- Takes a signature, then `cost` tokens from the key's bucket; neither without the other.
--- KEYS seen:{signature}, rate:{key}  ARGV lifetime in s, tokens a second, bucket size, cost
--- Returns 0 when both were taken, -1 for a signature seen before, else ms until it is worth a try
-if redis.call('EXISTS', KEYS[1]) == 1 then return -1 end
-local rate, size, cost = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-if rate > 0 then
-  local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  local bucket = redis.call('HMGET', KEYS[2], 'tokens', 'at')
-  local tokens, at = tonumber(bucket[1]) or size, tonumber(bucket[2]) or now
-  tokens = math.min(size, tokens + math.max(0, now - at) * rate / 1000)
-  if tokens < cost then return math.ceil((cost - tokens) * 1000 / rate) end
-  redis.call('HSET', KEYS[2], 'tokens', tostring(tokens - cost), 'at', now)
-  redis.call('PEXPIRE', KEYS[2], math.ceil(size * 1000 / rate) + 1000)
+-- Gives 0 when both were taken, -1 for a signature seen before, else ms until it is worth a try.
+local function admit(seen, bucket, lifetime, rate, size, cost)
+  if lifetime > 0 and redis.call('EXISTS', seen) == 1 then return -1 end
+  if rate > 0 then
+    local time = redis.call('TIME')
+    local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    local held = redis.call('HMGET', bucket, 'tokens', 'at')
+    local tokens, at = tonumber(held[1]) or size, tonumber(held[2]) or now
+    tokens = math.min(size, tokens + math.max(0, now - at) * rate / 1000)
+    if tokens < cost then return math.ceil((cost - tokens) * 1000 / rate) end
+    redis.call('HSET', bucket, 'tokens', tostring(tokens - cost), 'at', now)
+    redis.call('PEXPIRE', bucket, math.ceil(size * 1000 / rate) + 1000)
+  end
+  if lifetime > 0 then redis.call('SET', seen, 1, 'EX', lifetime) end
+  return 0
 end
-if tonumber(ARGV[1]) > 0 then redis.call('SET', KEYS[1], 1, 'EX', ARGV[1]) end
-return 0
+"""
+"""Lua: `admit(seen key, bucket key, lifetime in s, tokens a second, bucket size, cost)`."""
+
+ADMIT = f"""{ADMIT_FUNCTION}
+-- KEYS seen:{{signature}}, rate:{{door}}:{{key}}  ARGV lifetime in s, tokens a second, size, cost
+return admit(KEYS[1], KEYS[2], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]),
+  tonumber(ARGV[4]))
 """
 
 FORGET = """
@@ -81,7 +88,10 @@ class Memory:
 class Admission:
     """Lets each signature in once, and each key at its rate."""
 
-    def __init__(self, store: Store | None, rate: float, burst: float, memory: Memory) -> None:
+    def __init__(
+        self, door: str, store: Store | None, rate: float, burst: float, memory: Memory
+    ) -> None:
+        self._door = door
         self._admit = store.script(ADMIT) if store else None
         self._forget = store.script(FORGET) if store else None
         self._rate = rate
@@ -97,12 +107,9 @@ class Admission:
         if caller.signature and not self._memory.take(caller.signature):
             raise _replayed()
         verdict = self._ask(caller, cost)
-        if verdict < 0:
-            raise _replayed()
         if verdict > 0:
             self._memory.forget(caller.signature)
-            wait = str(max(1, math.ceil(verdict / 1000)))
-            raise Refusal(429, "too_fast", "over the rate of this key", {"Retry-After": wait})
+        check_verdict(verdict)
 
     def leave(self, caller: Caller) -> None:
         """Make the signature of a request that was not carried out good for another try."""
@@ -116,12 +123,29 @@ class Admission:
     def _ask(self, caller: Caller, cost: int) -> int:
         if self._admit is None:
             return 0
-        keys = [f"seen:{caller.signature.hex()}", f"rate:{caller.key_id}"]
-        lifetime = caller.lifetime_s if caller.signature else 0
+        arguments = [caller.lifetime_s, self._rate, self._burst, cost]
         try:
-            return int(self._admit(keys, [lifetime, self._rate, self._burst, cost]))
+            return int(self._admit(admission_keys(self._door, caller), arguments))
         except StoreDown:
             return 0
+
+
+def admission_keys(door: str, caller: Caller) -> list[str]:
+    """Where a caller's signature and bucket are kept."""
+    return [f"seen:{caller.signature.hex()}", f"rate:{door}:{caller.key_id}"]
+
+
+def check_verdict(verdict: int) -> None:
+    """Hold the caller to what `admit` gave.
+
+    Raises:
+        Refusal: 403 for a signature seen before, 429 with Retry-After over the rate.
+    """
+    if verdict < 0:
+        raise _replayed()
+    if verdict > 0:
+        wait = str(max(1, math.ceil(verdict / 1000)))
+        raise Refusal(429, "too_fast", "over the rate of this key", {"Retry-After": wait})
 
 
 def _replayed() -> Refusal:

@@ -41,9 +41,21 @@ def answer(status: int, body: object, headers: Mapping[str, str] = _NO_HEADERS) 
     """A JSON response; `None` as the body gives an empty one."""
     data = b"" if body is None else msgspec.json.encode(body)
     response = Response(data, status=status, mimetype="application/json")
+    if body is None:
+        del response.headers["Content-Type"]
     response.headers["Cache-Control"] = "no-store"
     response.headers.update(headers)
     return response
+
+
+def allow(request: Request, method: str) -> None:
+    """Let one method in.
+
+    Raises:
+        Refusal: 405 for another.
+    """
+    if request.method != method:
+        raise Refusal(405, "method_not_allowed", f"use {method}", {"Allow": method})
 
 
 def read_body(request: Request) -> bytes:

@@ -72,6 +72,14 @@ class Guard:
         return Caller(key_id, digest, int(WINDOW_S - age) + 1)
 
 
+def payload(request: Request, body: bytes) -> bytes:
+    """What a caller signs besides the timestamp."""
+    if request.method != "GET":
+        return body
+    query = b"?" + request.query_string if request.query_string else b""
+    return b"GET " + request.path.encode() + query
+
+
 def sign(secret: str, timestamp: str, payload: bytes) -> str:
     """The value of `Encore-Signature`."""
     return _digest(secret.encode(), timestamp, payload).hex()

@@ -16,7 +16,7 @@ from functions.shared.logs import log
 
 
 class StoreDown(RuntimeError):
-    """Redis did not answer in time: transient."""
+    """Redis did not answer in time, or not with what was asked for."""
 
 
 class Store:
@@ -40,6 +40,8 @@ class Store:
             socket_connect_timeout=timeout_s,
             retry=Retry(NoBackoff(), 0),
             health_check_interval=0,
+            protocol=2,
+            driver_info=None,
         )
         self._rest_s = rest_s
         self._monotonic = monotonic
@@ -56,8 +58,9 @@ class Store:
                 raise StoreDown("resting after a failure")
             try:
                 result = script(keys=list(keys), args=list(args))
-            except ResponseError:
-                raise
+            except ResponseError as error:
+                log("ERROR", "redis refuses", metric="redis_refused", why=str(error)[:200])
+                raise StoreDown("refused") from error
             except RedisError as error:
                 self._fail(error)
                 raise StoreDown(type(error).__name__) from error

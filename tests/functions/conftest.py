@@ -47,3 +47,19 @@ def ingest(stack: Stack, ingest_inbox: Inbox, logs: Path) -> Iterator[Function]:
     """Ingest as a process, for tests that only ask and look at the answer."""
     with running("ingest", ingest_environ(stack, ingest_inbox), logs) as function:
         yield function
+
+
+def offer_environ(stack: Stack) -> dict[str, str]:
+    """The settings that offer runs with: two live keys, and time as the test tells it."""
+    return {
+        "REDIS_URL": stack.redis,
+        "ENCORE_KEYS": json.dumps(KEYS),
+        "ENCORE_SIMULATED_TIME": "1",
+    }
+
+
+@pytest.fixture(scope="session")
+def offer(stack: Stack, logs: Path) -> Iterator[Function]:
+    """Offer as a process, in simulated time."""
+    with running("offer", offer_environ(stack), logs) as function:
+        yield function

@@ -71,9 +71,9 @@ class Function:
         """GET a path, unsigned unless `headers` sign it."""
         return self.client.get(self.url + path, headers=dict(headers or {}))
 
-    def get_signed(self, path: str, at: float | None = None, **more: str) -> httpx.Response:
+    def get_signed(self, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
         """GET a path, signed."""
-        return self.get(path, signed(b"GET " + path.encode(), at=at) | more)
+        return self.get(path, signed(b"GET " + path.encode()) | dict(headers or {}))
 
     def end(self, how: int = signal.SIGTERM) -> int:
         """Send a signal and wait for the process to go; its exit status."""

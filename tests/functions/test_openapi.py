@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import redis
 import requests
 import schemathesis
 from hypothesis import HealthCheck, given
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from requests.auth import AuthBase
 from schemathesis import Case
 
+from infra.local.stack import Stack
 from tests.functions.events import play
 from tests.functions.process import Function, signed
 
@@ -23,6 +25,7 @@ DESCRIPTION = Path(__file__).resolve().parents[2] / "functions" / "openapi.yaml"
 NOT_HELD = [
     # Signer signs everything, also what was to go out unsigned.
     schemathesis.checks.ignored_auth,
+    schemathesis.checks.missing_required_header,
     # Whether a time is good depends on the clock, and one good event of many is enough.
     schemathesis.checks.positive_data_acceptance,
     schemathesis.checks.negative_data_rejection,
@@ -54,10 +57,31 @@ class Signer(AuthBase):
         return request
 
 
-@doors.include(tag="ingest").parametrize()
+def hold(case: Case, door: Function) -> None:
+    """Send one generated request and hold the answer against the description."""
+    response = case.call(base_url=door.url, auth=Signer())
+    case.validate_response(response, excluded_checks=NOT_HELD)
+
+
+@doors.include(tag=["ingest", "health"]).parametrize()
 @bounded
 def test_ingest_is_what_its_description_says(case: Case, ingest: Function) -> None:
-    response = case.call(base_url=ingest.url, auth=Signer())
+    hold(case, ingest)
+
+
+@doors.include(tag=["offer", "health"]).parametrize()
+@bounded
+def test_offer_is_what_its_description_says(case: Case, offer: Function) -> None:
+    hold(case, offer)
+
+
+def test_an_offer_made_is_as_described(stack: Stack, offer: Function) -> None:
+    store = redis.Redis.from_url(stack.redis)
+    store.set("customer:77", '{"level": 0, "status": 1}')
+    store.hset("target:77", "gold-1day", '{"until": 200000000000000, "channel": "screen"}')
+    case = doors["/v1/offers/{customer_id}"]["GET"].Case(path_parameters={"customer_id": 77})
+    response = case.call(base_url=offer.url, auth=Signer())
+    assert response.status_code == 200
     case.validate_response(response, excluded_checks=NOT_HELD)
 
 

@@ -97,13 +97,13 @@ def test_a_process_remembers_no_more_than_it_has_room_for() -> None:
 def test_redis_keeps_a_signature_as_long_as_it_would_be_believed(stack: Stack) -> None:
     store = Store(stack.redis)
     caller = Caller("lifetime", b"l" * 32, 432)
-    Admission(store, 0, 0, Memory(600)).enter(caller, 1)
+    Admission("test", store, 0, 0, Memory(600)).enter(caller, 1)
     ttl = store.script("return redis.call('TTL', KEYS[1])")
     assert ttl([f"seen:{caller.signature.hex()}"], []) in (431, 432)
 
 
 def test_a_key_that_is_over_its_rate_loses_neither_tokens_nor_signature(stack: Stack) -> None:
-    admission = Admission(Store(stack.redis), 0.001, 1000, Memory(600))
+    admission = Admission("test", Store(stack.redis), 0.001, 1000, Memory(600))
     admission.enter(Caller("tokens", b"1" * 32, 600), 600)
     big = Caller("tokens", b"2" * 32, 600)
     for _ in range(2):
@@ -118,7 +118,7 @@ def test_a_key_that_is_over_its_rate_loses_neither_tokens_nor_signature(stack: S
 HEAVY = ("polars", "numpy", "apache_beam", "pyarrow", "google.cloud.pubsub_v1", "pandas")
 
 
-@pytest.mark.parametrize("name", ["ingest"])
+@pytest.mark.parametrize("name", ["ingest", "offer"])
 def test_a_door_imports_nothing_heavy_and_opens_nothing(name: str, tmp_path: Path) -> None:
     code = (
         f"import functions.{name}.main as main, os, sys, threading;"

@@ -1,0 +1,1 @@
+"""The door that an app asks at login."""
