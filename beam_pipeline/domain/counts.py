@@ -7,8 +7,6 @@ after a newer one, can do no harm where the store keeps the larger.
 
 from __future__ import annotations
 
-from enum import IntFlag
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -16,7 +14,8 @@ from numpy.typing import NDArray
 from beam_pipeline.domain import health
 from beam_pipeline.domain.deltas import CODED, DELTA, DIMENSIONS, LABELLED, SLIDING
 from beam_pipeline.domain.index import Index
-from beam_pipeline.domain.schemas import HEALTH, LISTENING
+from beam_pipeline.domain.readers import Reader
+from beam_pipeline.domain.schemas import LISTENING
 from beam_pipeline.domain.settled import Settled
 from beam_pipeline.domain.windows import BUCKET_MS, SLIDING_BUCKETS
 
@@ -33,15 +32,6 @@ _SLIDING_MS = SLIDING_BUCKETS * BUCKET_MS
 def no_delta() -> pl.DataFrame:
     """A DELTA that adds nothing."""
     return DELTA.to_frame()
-
-
-class Reader(IntFlag):
-    """Who takes changes: each is told of every change, at its own pace."""
-
-    LIVE = 1
-    """The stores that people watch."""
-    LEDGER = 2
-    """The store that keeps every version of a row."""
 
 
 _EVERY_READER = np.uint8(sum(Reader))
@@ -75,8 +65,7 @@ class Counts:
         self.too_late = 0
         """Plays of buckets of which too much is forgotten: their rows say too little, and a store
         that keeps the larger row passes over them."""
-        self._health = pl.DataFrame(schema=HEALTH)
-        self._changed_minutes: dict[Reader, set[int]] = {reader: set() for reader in Reader}
+        self._minutes = health.Minutes()
 
     def add(self, delta: pl.DataFrame) -> pl.DataFrame:
         """Add a DELTA; give the changed rows that became final by it, as their buckets leave.
@@ -147,24 +136,16 @@ class Counts:
 
     def add_health(self, delta: pl.DataFrame) -> None:
         """Add a HEALTH frame."""
-        if delta.is_empty():
-            return
-        self._health = health.add([self._health, delta])
-        for minutes in self._changed_minutes.values():
-            minutes.update(delta["minute"].to_physical().to_list())
+        self._minutes.add(delta)
 
     def changed(self, reader: Reader) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The LISTENING and HEALTH rows that changed since this reader's last call, absolute."""
         listening = self._listening(np.arange(RING), reader)
-        minutes = pl.Series(list(self._changed_minutes[reader]), dtype=pl.Int64)
-        changed = self._health.filter(pl.col("minute").to_physical().is_in(minutes.implode()))
-        self._changed_minutes[reader].clear()
-        self._forget_minutes()
-        return listening, changed
+        return listening, self._minutes.changed(reader)
 
     def snapshot(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """A DELTA and a HEALTH frame that sum up everything that is kept."""
-        return self._everything(), self._health
+        return self._everything(), self._minutes.rows
 
     def _everything(self) -> pl.DataFrame:
         return pl.concat([self._settled.rows(), self._held(np.arange(RING))])
@@ -309,11 +290,3 @@ class Counts:
         if name in LABELLED:
             return self._labels[row]
         return CODED[name][value] if name in CODED else str(value)
-
-    def _forget_minutes(self) -> None:
-        """Drop the minutes of health that lie further back than any event can still reach."""
-        if self._health.height > 2 * _HEALTH_MINUTES:
-            self._health = self._health.sort("minute").tail(_HEALTH_MINUTES)
-
-
-_HEALTH_MINUTES = 24 * 60

@@ -7,15 +7,20 @@ with all its counters.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
+from beam_pipeline.domain.readers import Reader
 from beam_pipeline.domain.schemas import HEALTH, TIMESTAMP
 
 COUNTERS = tuple(name for name in HEALTH if name != "minute")
 _MINUTE_MS = 60_000
+
+REMEMBERED = timedelta(days=7)
+"""How far behind the newest a minute is remembered: as long as Pub/Sub retains its messages."""
 
 
 def tally(published_ms: ArrayLike, **counters: ArrayLike) -> pl.DataFrame:
@@ -52,3 +57,30 @@ def add(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     if len(parts) == 1 and parts[0]["minute"].is_unique().all():
         return parts[0]
     return pl.concat(parts).group_by("minute").sum().sort("minute")
+
+
+class Minutes:
+    """The sums of health, by minute, and which of them each reader still has to be told of."""
+
+    def __init__(self) -> None:
+        self.rows = HEALTH.to_frame()
+        """HEALTH of every minute that is remembered."""
+        self._unread: dict[Reader, set[int]] = {reader: set() for reader in Reader}
+
+    def add(self, delta: pl.DataFrame) -> None:
+        """Add a HEALTH frame."""
+        if delta.is_empty():
+            return
+        self.rows = add([self.rows, delta])
+        for minutes in self._unread.values():
+            minutes.update(delta["minute"].to_physical().to_list())
+
+    def changed(self, reader: Reader) -> pl.DataFrame:
+        """The rows that changed since this reader's last call."""
+        minutes = pl.Series(list(self._unread[reader]), dtype=pl.Int64).implode()
+        rows = self.rows.filter(pl.col("minute").to_physical().is_in(minutes))
+        self._unread[reader].clear()
+        if not any(self._unread.values()):
+            newest = pl.col("minute").max()
+            self.rows = self.rows.filter(pl.col("minute") > newest - REMEMBERED)
+        return rows

@@ -31,7 +31,8 @@ from apache_beam.transforms.userstate import (
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
 
-from beam_pipeline.domain.counts import Counts, Reader
+from beam_pipeline.domain.counts import Counts
+from beam_pipeline.domain.readers import Reader
 from beam_pipeline.transforms.frames import Change, ChangeCoder, Rows
 
 _LEDGER = "ledger"

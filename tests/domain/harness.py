@@ -17,7 +17,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beam_pipeline.domain import schemas
-from beam_pipeline.domain.counts import Counts, Reader
+from beam_pipeline.domain.counts import Counts
+from beam_pipeline.domain.readers import Reader
 from beam_pipeline.domain.decode import decode
 from beam_pipeline.domain.history import History, MemoryStorage
 from beam_pipeline.domain.lines import Block
