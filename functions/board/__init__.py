@@ -1,0 +1,1 @@
+"""The live board: charts of who listens to what, where, when and on which device."""
