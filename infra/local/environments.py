@@ -50,7 +50,7 @@ def project_environment() -> Path:
             say(f"Making the project's environment with {found.path} (some minutes, once) …")
             _make(VENV, found)
             _run([python, "-m", "pip", "install", "--quiet", UV], VENV)
-            _run([python, "-m", "uv", "pip", "sync", "--quiet", "--python", python, LOCK], VENV)
+            _uv(python, LOCK, VENV)
             _write_stamp(VENV, stamp)
     return python
 
@@ -70,9 +70,7 @@ def bigquery_environment(uv: Path) -> Path:
             found = pythons.bigquery_python()
             say(f"Making the BigQuery emulator's environment with {found.path} …")
             _make(BIGQUERY_VENV, found)
-            install = ["uv", "pip", "install", "--quiet", "--no-deps", "--requirements"]
-            target = BIGQUERY_VENV / "bin" / "python"
-            _run([uv, "-m", *install, BIGQUERY_LOCK, "--python", target], BIGQUERY_VENV)
+            _uv(uv, BIGQUERY_LOCK, BIGQUERY_VENV)
             _copy_extensions()
             _write_stamp(BIGQUERY_VENV, stamp)
     return program
@@ -96,6 +94,12 @@ def _copy_extensions() -> None:
         target = bigquery_home() / ".duckdb" / "extensions" / version / "linux_amd64"
         target.mkdir(parents=True, exist_ok=True)
         shutil.copy(extension, target)
+
+
+def _uv(python: Path, lock: Path, venv: Path) -> None:
+    """Install exactly what a lock names. Compiled at once: every start after it is far quicker."""
+    command = [python, "-m", "uv", "pip", "sync", "--quiet", "--compile-bytecode"]
+    _run([*command, "--python", venv / "bin" / "python", lock], venv)
 
 
 def _make(venv: Path, interpreter: pythons.Interpreter) -> None:
