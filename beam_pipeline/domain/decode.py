@@ -19,9 +19,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beam_pipeline.domain import events, schemas
-from beam_pipeline.domain.events import InvalidEvent, Kind, Reason
+from beam_pipeline.domain.events import Kind
 from beam_pipeline.domain.health import rejected_health
 from beam_pipeline.domain.lines import Block, Lines, is_utf8
+from beam_pipeline.domain.reasons import InvalidEvent, Reason
 from beam_pipeline.domain.refusals import Refusal, read_refusal
 from beam_pipeline.domain.times import parse_times
 

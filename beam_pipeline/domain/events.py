@@ -8,16 +8,16 @@ whole messages in columns and comes back here for every line that is not plainly
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from functools import lru_cache
-from typing import Annotated, Any, Literal, NamedTuple
+from datetime import timedelta
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+
+from beam_pipeline.domain.instants import Instant
+from beam_pipeline.domain.reasons import InvalidEvent, Reason
 
 MAX_LINE_BYTES = 64 * 1024
 MAX_AGE = timedelta(days=30)
@@ -30,34 +30,6 @@ MAX_SKEW_MS = MAX_SKEW // timedelta(milliseconds=1)
 LATE_AFTER_MS = LATE_AFTER // timedelta(milliseconds=1)
 
 ACTIONS = ("shown", "clicked", "upgraded")
-
-
-class Reason(StrEnum):
-    """Why a line is rejected. Of several, the one that stands first here is given."""
-
-    TOO_LARGE = "too_large"
-    UNKNOWN_KIND = "unknown_kind"
-    UNKNOWN_SCHEMA = "unknown_schema"
-    NOT_UTF8 = "not_utf8"
-    NOT_JSON = "not_json"
-    NOT_OBJECT = "not_object"
-    MISSING_FIELD = "missing_field"
-    WRONG_TYPE = "wrong_type"
-    OUT_OF_RANGE = "out_of_range"
-    TOO_OLD = "too_old"
-    CLOCK_SKEW = "clock_skew"
-
-
-class InvalidEvent(ValueError):
-    """A line that is no event: a typed rejection that becomes a dead letter, never a crash."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
-
-    def __str__(self) -> str:
-        return f"{self.reason}: {self.detail}"
 
 
 Id = Annotated[int, Meta(ge=0, le=MAX_ID)]
@@ -96,61 +68,6 @@ class FileAdEvent(AdEvent, gc=False):
     """An ad event in a file, which says itself when it was published."""
 
     published_at: str | None = None
-
-
-RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d):(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-
-
-class Instant(NamedTuple):
-    """A moment with the wall clock that named it."""
-
-    ms: int
-    """Milliseconds since 1970-01-01T00:00:00Z, cut, not rounded."""
-    local_hour: int
-    """The hour 0..23 on the clock that the text was read from."""
-
-    @classmethod
-    def parse(cls, text: str) -> Instant:
-        """Read an RFC 3339 date-time; fractions of any length are cut to milliseconds.
-
-        Raises:
-            InvalidEvent: WRONG_TYPE when the text has another form (RFC 3339, section 5.6),
-                OUT_OF_RANGE when a part of it is impossible (month 13, second 60, year 0000).
-        """
-        match = RFC3339.fullmatch(text)
-        if match is None:
-            raise InvalidEvent(
-                Reason.WRONG_TYPE, f"not an RFC 3339 time with offset: {text[:40]!r}"
-            )
-        minute, second, fraction, offset = match.groups()
-        if second > "59" or minute[11:13] > "23":
-            raise InvalidEvent(Reason.OUT_OF_RANGE, f"impossible time of day: {text[:40]!r}")
-        ms = _minute_ms(minute) - _offset_ms(offset) + int(second) * 1000
-        if fraction is not None:
-            ms += int((fraction + "00")[:3])
-        return cls(ms, int(minute[11:13]))
-
-
-@lru_cache(maxsize=4096)
-def _minute_ms(minute: str) -> int:
-    try:
-        return (datetime.fromisoformat(f"{minute}:00+00:00") - _EPOCH) // _MILLISECOND
-    except ValueError as error:
-        raise InvalidEvent(Reason.OUT_OF_RANGE, f"{error}: {minute}") from error
-
-
-@lru_cache(maxsize=256)
-def _offset_ms(offset: str) -> int:
-    if offset in ("Z", "z"):
-        return 0
-    hours, minutes = int(offset[1:3]), int(offset[4:6])
-    if hours > 23 or minutes > 59:
-        raise InvalidEvent(Reason.OUT_OF_RANGE, f"impossible offset: {offset}")
-    return (hours * 60 + minutes) * 60_000 * (-1 if offset[0] == "-" else 1)
 
 
 @dataclass(frozen=True, slots=True)

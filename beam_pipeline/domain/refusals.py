@@ -8,7 +8,8 @@ import binascii
 import msgspec
 from msgspec import Struct
 
-from beam_pipeline.domain.events import MAX_LINE_BYTES, Reason
+from beam_pipeline.domain.events import MAX_LINE_BYTES
+from beam_pipeline.domain.reasons import Reason
 
 
 class Refusal(Struct, frozen=True):

@@ -12,8 +12,9 @@ from google.cloud.pubsub_v1 import SubscriberClient
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from beam_pipeline.domain.dedup import DEDUP_HORIZON
-from beam_pipeline.domain.events import Instant, InvalidEvent
+from beam_pipeline.domain.instants import Instant
 from beam_pipeline.domain.lines import Block
+from beam_pipeline.domain.reasons import InvalidEvent
 
 DISORDER = timedelta(minutes=10)
 """How far apart messages may be written from the order in which they were published."""

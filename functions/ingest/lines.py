@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from beam_pipeline.domain.events import InvalidEvent, decode_line
+from beam_pipeline.domain.events import decode_line
+from beam_pipeline.domain.reasons import InvalidEvent
 from functions.ingest.plain import plainly_good
 from functions.ingest.settings import MAX_EVENTS
 from functions.shared.http import Refusal

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from flask import Request
 
-from beam_pipeline.domain.events import Instant, InvalidEvent
+from beam_pipeline.domain.instants import Instant
+from beam_pipeline.domain.reasons import InvalidEvent
 from functions.shared.http import Refusal
 
 NOW = "Encore-Now"

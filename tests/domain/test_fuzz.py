@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beam_pipeline.domain.decode import decode
-from beam_pipeline.domain.events import Instant, InvalidEvent, decode_line
+from beam_pipeline.domain.events import decode_line
+from beam_pipeline.domain.instants import Instant
+from beam_pipeline.domain.reasons import InvalidEvent
 from beam_pipeline.domain.times import parse_times
 from tests.domain.harness import block_of, rows_of
 from tests.oracle import Message, lines_of

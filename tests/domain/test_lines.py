@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from beam_pipeline.domain.decode import decode
-from beam_pipeline.domain.events import InvalidEvent, Reason, decode_line
+from beam_pipeline.domain.events import decode_line
+from beam_pipeline.domain.reasons import InvalidEvent, Reason
 from tests.domain.corpus import CASES, FINE, REFUSED, Case, text_of
 from tests.domain.corpus_values import PUBLISHED
 from tests.domain.harness import block_of, rows_of

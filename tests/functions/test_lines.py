@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from beam_pipeline.domain.events import InvalidEvent, Reason, decode_line
+from beam_pipeline.domain.events import decode_line
+from beam_pipeline.domain.reasons import InvalidEvent, Reason
 from functions.ingest.lines import judge, split
 from functions.ingest.plain import plainly_good
 from functions.shared.http import Refusal
