@@ -12,7 +12,7 @@ from redis import Redis
 from beam_pipeline.edges.bigquery import BigQueryConfig
 from beam_pipeline.edges.elasticsearch import ElasticsearchConfig, apply_templates
 from beam_pipeline.edges.redis import connect
-from beam_pipeline.edges.tables import create_tables
+from beam_pipeline.edges.tables import create_tables, read_tables
 from infra.local.stack import Stack
 
 
@@ -43,15 +43,24 @@ def redis(stack: Stack) -> Iterator[Redis]:
     client.close()
 
 
-@pytest.fixture
-def big(stack: Stack) -> Iterator[tuple[BigQueryConfig, bigquery.Client]]:
-    """A fresh dataset with our tables and views."""
+@pytest.fixture(scope="session")
+def edges_dataset(stack: Stack) -> Iterator[tuple[BigQueryConfig, bigquery.Client]]:
+    """A dataset of these tests' own with our tables and views."""
     ends = stack.endpoints
     config = BigQueryConfig(ends.project, "edges", stack.bigquery, ends.bigquery_grpc)
     client = config.client()
     create_tables(client, "edges")
-    for table in client.list_tables("edges"):
-        if table.table_type == "TABLE":
-            client.query_and_wait(f"TRUNCATE TABLE edges.{table.table_id}")
     yield config, client
     client.close()  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture
+def big(
+    edges_dataset: tuple[BigQueryConfig, bigquery.Client],
+) -> tuple[BigQueryConfig, bigquery.Client]:
+    """The dataset, all its tables empty."""
+    config, client = edges_dataset
+    for table in read_tables():
+        if client.get_table(f"{config.project}.edges.{table.name}").num_rows:
+            client.query_and_wait(f"TRUNCATE TABLE edges.{table.name}")
+    return config, client
