@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ PARTS = ("morning", "afternoon", "evening", "night")
 SHARES = (*PARTS, "mobile")
 PART_OF_HOUR = np.array([3] * 5 + [0] * 7 + [1] * 5 + [2] * 5 + [3] * 2)
 """Which part of the day an hour belongs to: morning from 5, afternoon 12, evening 17, night 22."""
+
+EPOCH = date(1970, 1, 1)
 
 Counts = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
@@ -64,6 +67,18 @@ class Book:
         local = plays["played"].to_numpy() + plays["offset"].to_numpy().astype(np.int64) * 60_000
         np.add.at(self._open, (person, PART_OF_HOUR[local // HOUR_MS % 24]), 1)
         np.add.at(self._open[:, -1], person[plays["mobile"].to_numpy()], 1)
+
+    def remember(self, profiles: pl.DataFrame, ids: npt.NDArray[np.int64], today: int) -> None:
+        """Take the past from the profiles of an answer key, as it stands on the day `today`."""
+        row = {int(customer): i for i, customer in enumerate(ids)}
+        profiles = profiles.filter(pl.col("customer_id").is_in(ids.tolist())).sort("day")
+        for (day,), rows in profiles.group_by("day", maintain_order=True):
+            number = (day - EPOCH).days
+            if number < today:
+                self.open_day(number)
+                people = [row[customer] for customer in rows["customer_id"]]
+                self._open[people] += rows.select(SHARES).to_numpy()
+        self.open_day(today)
 
     def plays(self) -> Counts:
         """Plays of each person in the closed days."""

@@ -14,6 +14,7 @@ from typing import NoReturn
 from simulator import flags
 from simulator.catalogue import write_catalogue
 from simulator.errors import UsageError
+from simulator.faults import Fault
 from simulator.files import write_run
 from simulator.live import FOREVER_S, LONGEST_BACKLOG_MS, Sending, post_run
 from simulator.old_log import import_log
@@ -24,6 +25,8 @@ from simulator.rules import DAY_MS, HOUR_MS
 ABOUT = """Seeded listeners of an invented streaming site: reference data, plays and ad events with
 faults, to files or to the ingest function, and beside every run an answer key of what the stores
 must hold."""
+
+USUAL_CUTS = 0.01
 
 
 class _Parser(argparse.ArgumentParser):
@@ -89,13 +92,21 @@ def _http(sub: argparse.ArgumentParser) -> None:
     real.add_argument("--live", action="store_true", help="go on live")
     real.add_argument("--for", dest="live_s", type=flags.positive, metavar="S",
                       help="live for so many seconds (until stopped)")  # fmt: skip
+    real.add_argument("--offer-url", metavar="URL",
+                      help="of the offer function: listeners ask it as they log in, and click "
+                      "and upgrade by the flags of offers below")  # fmt: skip
+    real.add_argument("--history", type=Path, metavar="DIR",
+                      help="an earlier run's answer key, as their past")  # fmt: skip
     simulated = sub.add_argument_group("simulated time")
     simulated.add_argument("--simulated", action="store_true")
     simulated.add_argument("--start", type=flags.moment, metavar="TIME")
     simulated.add_argument("--hours", type=flags.positive, metavar="H")
+    simulated.add_argument("--days", type=flags.positive, metavar="D")
     sub.add_argument("--batch", type=flags.batch, default=200, metavar="N",
                      help="events a request, 1 to 1000 (200)")  # fmt: skip
     sub.add_argument("--connections", type=flags.connections, default=4, metavar="N")
+    sub.add_argument("--cut", type=flags.fault, metavar="RATE",
+                     help="requests that first break off midway (usual: 0.01)")  # fmt: skip
     sub.add_argument("--patience", type=flags.positive, default=120.0, metavar="S",
                      help="give up when a request finds no answer for so long (120)")  # fmt: skip
     sub.add_argument("--status", type=Path, metavar="FILE",
@@ -118,25 +129,46 @@ def _post(args: argparse.Namespace) -> int:
 def _sending(args: argparse.Namespace) -> Sending:
     if (args.key_id is None) != (args.secret_file is None):
         raise UsageError("--key-id and --secret-file belong together.")
-    if args.simulated:
-        if args.backlog or args.live or args.live_s:
-            raise UsageError("--simulated has no --backlog, --live or --for.")
-        if args.start is None or args.hours is None:
-            raise UsageError("--simulated needs --start and --hours.")
-        span = (args.start, args.start + max(1, int(args.hours * HOUR_MS)))
-    else:
-        if args.start is not None or args.hours is not None:
-            raise UsageError("--start and --hours belong to --simulated.")
-        if args.backlog > LONGEST_BACKLOG_MS:
-            raise UsageError("--backlog is at most 110m: plays older than two hours are too late.")
-        live = args.live or args.live_s is not None
-        if not live and not args.backlog:
-            raise UsageError("Say what to post: --backlog, --live or --simulated.")
-        now = int(time.time() * 1000)
-        length = int((args.live_s or FOREVER_S) * 1000) if live else 0
-        span = (now - args.backlog, now + length)
-    return Sending(args.url, args.key_id, args.secret_file, span, args.simulated, args.batch,
-                   args.connections, args.patience, args.status, args.key)  # fmt: skip
+    span_ms = _simulated_span(args) if args.simulated else _real_span(args)
+    cut = args.cut or Fault(USUAL_CUTS if args.faults == "usual" else 0.0)
+    return Sending(
+        url=args.url,
+        key_id=args.key_id,
+        secret_file=args.secret_file,
+        span_ms=span_ms,
+        open_ended=args.live and args.live_s is None,
+        simulated=args.simulated,
+        batch=args.batch,
+        connections=args.connections,
+        patience_s=args.patience,
+        cut=cut,
+        offer_url=args.offer_url,
+        history=args.history,
+        status=args.status,
+        key=args.key,
+    )
+
+
+def _simulated_span(args: argparse.Namespace) -> tuple[int, int]:
+    if args.backlog or args.live or args.live_s or args.offer_url:
+        raise UsageError("--simulated has no --backlog, --live, --for or --offer-url.")
+    if args.start is None or (args.hours is None) == (args.days is None):
+        raise UsageError("--simulated needs --start, and either --hours or --days.")
+    length = args.days * DAY_MS if args.days else args.hours * HOUR_MS
+    return args.start, args.start + max(1, int(length))
+
+
+def _real_span(args: argparse.Namespace) -> tuple[int, int]:
+    if args.start is not None or args.hours is not None or args.days is not None:
+        raise UsageError("--start, --hours and --days belong to --simulated.")
+    if args.backlog > LONGEST_BACKLOG_MS:
+        raise UsageError("--backlog is at most 110m: plays older than two hours are too late.")
+    live = args.live or args.live_s is not None
+    if not live and not args.backlog:
+        raise UsageError("Say what to post: --backlog, --live or --simulated.")
+    now = int(time.time() * 1000)
+    length = int((args.live_s or FOREVER_S) * 1000) if live else 0
+    return now - args.backlog, now + length
 
 
 def _customers(sub: argparse.ArgumentParser) -> None:

@@ -8,7 +8,8 @@ import hmac
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +30,10 @@ class Refused(Exception):
     """The function will not take what we send, now or later; its text is for people."""
 
 
+class _HungUpError(Exception):
+    """Thrown into a request to break it off."""
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who signs: a key id and its secret."""
@@ -36,9 +41,12 @@ class Caller:
     key_id: str
     secret: bytes
 
-    def headers(self, body: bytes, timestamp: str) -> dict[str, str]:
-        """HMAC-SHA256 over the timestamp (unix seconds), a point, and the body as it is sent."""
-        message = f"{timestamp}.".encode() + body
+    def headers(self, payload: bytes, timestamp: str) -> dict[str, str]:
+        """HMAC-SHA256 over the timestamp (unix seconds), a point, and the payload.
+
+        The payload is the body as it is sent, or `GET ` and the path.
+        """
+        message = f"{timestamp}.".encode() + payload
         return {
             "Encore-Key-Id": self.key_id,
             "Encore-Timestamp": timestamp,
@@ -79,13 +87,18 @@ class Door:
         limits = httpx.Limits(max_keepalive_connections=64)
         self.client = httpx.Client(base_url=self.url, timeout=TIMEOUT, limits=limits)
 
-    def post(self, kind: str, lines: bytes, published_at: str | None) -> Answer | None:
+    def post(
+        self, kind: str, lines: bytes, published_at: str | None, *, cut: bool = False
+    ) -> Answer | None:
         """Post lines until they are answered; None when told to stop before that.
 
-        Waits out 429, 5xx and broken connections with growing pauses. Raises Refused for any
-        other answer, and when `patience_s` have passed without one.
+        Waits out 429, 5xx and broken connections with growing pauses. With `cut`, a first try
+        breaks off in the middle of its body. Raises Refused for any other answer, and when
+        `patience_s` have passed without one.
         """
         body = gzip.compress(lines, compresslevel=1, mtime=0)
+        if cut:
+            self._break_off(kind, body, published_at)
         tries = unsure = 0
         pause = FIRST_PAUSE_S
         began = time.monotonic()
@@ -115,13 +128,39 @@ class Door:
         """Let the connections go."""
         self.client.close()
 
+    def get(self, path: str) -> dict[str, Any] | None:
+        """What a signed GET answers with 200; None for any other answer, or none at all."""
+        headers = self._signed(b"GET " + path.encode())
+        try:
+            response = self.client.get(path, headers=headers)
+            answer: dict[str, Any] | None = response.json() if response.status_code == 200 else None
+        except (httpx.HTTPError, ValueError):
+            return None
+        return answer
+
     def _send(self, kind: str, body: bytes, published_at: str | None) -> httpx.Response:
+        headers = self._headers(body, published_at)
+        return self.client.post(PATHS[kind], content=body, headers=headers)
+
+    def _break_off(self, kind: str, body: bytes, published_at: str | None) -> None:
+        """Send half a body and hang up."""
+
+        def half() -> Iterator[bytes]:
+            yield body[: len(body) // 2]
+            raise _HungUpError
+
+        headers = self._headers(body, published_at) | {"Content-Length": str(len(body))}
+        with suppress(_HungUpError, httpx.HTTPError):
+            self.client.post(PATHS[kind], content=half(), headers=headers)
+
+    def _headers(self, body: bytes, published_at: str | None) -> dict[str, str]:
         headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
         if published_at is not None:
             headers["Encore-Published-At"] = published_at
-        if self.caller:
-            headers |= self.caller.headers(body, self._timestamp())
-        return self.client.post(PATHS[kind], content=body, headers=headers)
+        return headers | self._signed(body)
+
+    def _signed(self, payload: bytes) -> dict[str, str]:
+        return self.caller.headers(payload, self._timestamp()) if self.caller else {}
 
     def _timestamp(self) -> str:
         """Now in unix seconds, never the same twice: a repeated signature is refused."""

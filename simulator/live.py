@@ -1,46 +1,58 @@
-"""A run to the ingest function: a backlog as fast as it goes, then live, or in simulated time."""
+"""A whole run to the ingest function, and the account of it."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import polars as pl
 
 from simulator.door import Caller, Door, Refused
 from simulator.errors import UsageError
-from simulator.requests import in_order, queues
-from simulator.run import Run, Settings, empty_folder, moment
+from simulator.faults import Fault
+from simulator.logins import Logins
+from simulator.posting import Post
+from simulator.propensity import Law
+from simulator.rules import DAY_MS, HOUR_MS
+from simulator.run import Run, Settings, empty_folder
 from simulator.sender import Sender, stopper
-from simulator.status import Status
-from simulator.timeline import Slice
+from simulator.status import COUNTS, Status
 
-LIVE_SLICE_MS = 60_000
-UNSETTLED_MS = 10 * 60_000
-"""No answered event waits this long to be accounted for."""
-TICK_S = 0.25
-"""Live events wait at most this long for company in their request."""
 FOREVER_S = 3650 * 86_400.0
 LONGEST_BACKLOG_MS = 110 * 60_000
 
 
 @dataclass(frozen=True)
 class Sending:
-    """Where a run is posted and how; `span_ms` is its time, `simulated` whether it is not ours."""
+    """Where a run is posted and how.
+
+    `span_ms` is its time, `open_ended` whether it goes on until it is stopped, `simulated` whether
+    its time is not ours; `cut` how often a request first breaks off; `offer_url` where listeners
+    ask for offers as they log in; `history` an earlier run's answer key, as their past.
+    """
 
     url: str
     key_id: str | None
     secret_file: Path | None
     span_ms: tuple[int, int]
+    open_ended: bool
     simulated: bool
     batch: int
     connections: int
     patience_s: float
+    cut: Fault
+    offer_url: str | None
+    history: Path | None
     status: Path | None
     key: Path | None
+
+    @property
+    def rate_span_ms(self) -> tuple[int, int]:
+        """The time over which the rate is an average: the run, or its first hour if open-ended."""
+        start_ms, end_ms = self.span_ms
+        return start_ms, start_ms + HOUR_MS if self.open_ended else end_ms
 
     def caller(self) -> Caller | None:
         """Who signs, read from the secret's file; UsageError when it cannot be read."""
@@ -61,77 +73,53 @@ def post_run(settings: Settings, sending: Sending) -> dict[str, Any]:
     Its `refused` says why the run ended early, or is null. Raises UsageError for files and
     addresses that cannot be used.
     """
-    door = Door(sending.url, sending.caller(), stopper(), sending.patience_s)
-    run = Run.of(settings, sending.span_ms, sending.key, in_file=False)
+    stop = stopper()
+    door = Door(sending.url, sending.caller(), stop, sending.patience_s)
+    if sending.offer_url:
+        settings = replace(settings, terms=replace(settings.terms, strangers_too=True))
+    run = Run.of(
+        settings, sending.span_ms, sending.key, in_file=False, rate_span_ms=sending.rate_span_ms
+    )
+    if sending.history:
+        remember(run, sending.history)
     if sending.key:
         empty_folder(sending.key)
-    sender = Sender(door, run.account, sending.connections, sending.simulated)
+    logins = None
+    if sending.offer_url:
+        logins = Logins(Door(sending.offer_url, sending.caller(), stop), run.desk)
+    sender = Sender(door, run.account, sending.connections, sending.simulated, sending.cut)
     refused = None
     with Status(sender, sending.status) as status:
+        post = Post(run, sender, status, sending.batch, logins)
         try:
-            post = post_simulated if sending.simulated else post_live
-            post(run, sender, status, sending.batch)
+            if sending.simulated:
+                post.simulated()
+            else:
+                post.live()
             sender.finish()
         except Refused as refusal:
             refused = str(refusal)
-            door.stop.set()
+            stop.set()
             sender.abandon()
         finally:
             sender.close()
+            if logins:
+                logins.close()
         status.tell("done", now=True)
-    names = ("sent", "requests", "retries", "unsure_events", "given_up")
-    return run.close({**{name: sender.totals[name] for name in names}, "refused": refused})
+    counts = {name: sender.totals[name] for name in COUNTS if name not in ("accepted", "rejected")}
+    return run.close({**counts, "cut": sender.totals["cut"], "refused": refused})
 
 
-def post_live(
-    run: Run, sender: Sender, status: Status, batch: int, now: Callable[[], float] = time.time
-) -> None:
-    """Post what is published in the past as fast as it goes, and the rest when its time comes.
+def remember(run: Run, key: Path) -> None:
+    """Take listeners' past and the laws of clicking from an earlier run's answer key.
 
-    Ends when the real clock reaches the end, or when told to stop; what is then still on its way
-    in the story (retries, offline phones) is never sent.
+    Raises UsageError when there is none to read.
     """
-    began_ms = int(now() * 1000)
-    for one in run.slices(LIVE_SLICE_MS):
-        if sender.door.stop.is_set() or one.start_ms >= run.span_ms[1]:
-            break
-        phase = "backlog" if one.start_ms < began_ms else "live"
-        _send_as_due(run, one, sender, status, batch, phase, now)
-        sender.account_now()
-        sender.account.settle(int(now() * 1000) - UNSETTLED_MS)
-
-
-def _send_as_due(
-    run: Run,
-    one: Slice,
-    sender: Sender,
-    status: Status,
-    batch: int,
-    phase: str,
-    now: Callable[[], float],
-) -> None:
-    waiting = queues(one, run.writer, batch)
-    sent = [0, 0]
-    end_ms = min(one.end_ms, run.span_ms[1])
-    while not sender.door.stop.is_set():
-        now_ms = int(now() * 1000)
-        for i, queue in enumerate(waiting):
-            due = int(np.searchsorted(queue.events["published"].to_numpy(), min(now_ms, end_ms)))
-            for request in queue.requests(sent[i], due):
-                sender.send(request)
-            sent[i] = max(sent[i], due)
-        status.tell(phase, max(0.0, (now_ms - end_ms) / 1000))
-        if now_ms >= end_ms:
-            return
-        sender.door.stop.wait(TICK_S)
-
-
-def post_simulated(run: Run, sender: Sender, status: Status, batch: int) -> None:
-    """Post a stretch of simulated time as fast as the function takes it, to its last late event."""
-    for one in run.slices():
-        for request in in_order(one, run.writer, batch):
-            if sender.door.stop.is_set():
-                return
-            sender.send(request)
-            status.tell(f"simulated {moment(request.due_ms)[:16]}")
-        sender.settle(one.end_ms)
+    try:
+        profiles = pl.read_parquet(key / "profiles.parquet")
+        summary = json.loads((key / "summary.json").read_text(encoding="utf-8"))
+        laws = {name: Law.read(told) for name, told in summary["laws"].items()}
+    except (OSError, ValueError, KeyError, pl.exceptions.PolarsError):
+        raise UsageError(f"{key} is not the answer key of an earlier run.") from None
+    run.desk.book.remember(profiles, run.town.people.ids, run.span_ms[0] // DAY_MS)
+    run.desk.laws.update(laws)

@@ -86,7 +86,7 @@ class Desk:
     _upgrades_ms: Rows = field(init=False)
     _clicks_ms: Rows = field(init=False)
     _shows: Rows = field(init=False)
-    _eligible: Mask = field(init=False)
+    eligible: Mask = field(init=False)
     _held: Mask = field(init=False)
     _day: int = -1
 
@@ -96,7 +96,7 @@ class Desk:
         self._upgrades_ms = np.full(len(people), NEVER_MS)
         self._clicks_ms = np.zeros(len(people), np.int64)
         self._shows = np.zeros(len(people), np.int64)
-        self._eligible = (people.status == 1) & (people.level >= 0) & (people.level < GOLD)
+        self.eligible = (people.status == 1) & (people.level >= 0) & (people.level < GOLD)
         self._held = uniform(people.ids, self._salt("holdout")) < self.terms.holdout
 
     def events(self, plays: pl.DataFrame, at_ms: int) -> pl.DataFrame:
@@ -116,7 +116,7 @@ class Desk:
         in_time = pl.col("played").is_between(at_ms, (day + 1) * DAY_MS - QUIET_MS)
         logins = plays.filter(in_time).sort("played")
         logins = logins.unique("person", keep="first", maintain_order=True)
-        logins = logins.filter((self._eligible & known)[logins["person"].to_numpy()])
+        logins = logins.filter((self.eligible & known)[logins["person"].to_numpy()])
         if not logins.height:
             return ADS.to_frame()
         rng = stream(self.town.seed, "offers", at_ms)
@@ -136,9 +136,18 @@ class Desk:
             at_ms,
         ).with_columns(rank=pl.col("rank") + OFFER_RANK)
         first = len(upgrades.row)
-        asked = events[first : first + len(shown.row)]
-        self._shown.append(asked.with_columns(propensity=propensity, clicked=clicked))
+        self.note(events[first : first + len(shown.row)], propensity, clicked)
         return events
+
+    def note(self, shown: pl.DataFrame, propensity: Floats, clicked: Mask) -> None:
+        """Keep the truth about some showings (ADS) for the answer key."""
+        self._shown.append(shown.with_columns(propensity=propensity, clicked=clicked))
+
+    def propensity_now(self, person: int, at_ms: int) -> float:
+        """The true chance that one person clicks, shown the offer at `at_ms`."""
+        shares, known = self._shares()
+        law = self.law_at(at_ms, shares, known)
+        return float(law.propensity(shares[[person]])[0])
 
     def offer_ids(self, customers: pl.Series) -> pl.Series:
         """The id of each customer's offer."""
@@ -149,7 +158,7 @@ class Desk:
         drifted = self.terms.drift_ms is not None and at_ms >= self.terms.drift_ms
         name, weights = ("after", AFTER) if drifted else ("before", BEFORE)
         if name not in self.laws:
-            asked = self._eligible & known
+            asked = self.eligible & known
             often = self.town.habits.sessions[asked]
             self.laws[name] = Law.of(weights, shares[asked], often, self.terms.bayes_error)
         return self.laws[name]

@@ -21,7 +21,7 @@ from simulator.lines import Writer
 from simulator.offers import Desk, Terms
 from simulator.people import People
 from simulator.places import Places
-from simulator.rules import DAY_MS, HOUR_MS
+from simulator.rules import HOUR_MS
 from simulator.sessions import Town
 from simulator.taste import Taste
 from simulator.timeline import LONGEST_MS, Slice, slice_length, timeline
@@ -42,25 +42,23 @@ class Settings:
     terms: Terms
 
     def town(self, span_ms: tuple[int, int]) -> Town:
-        """Read the reference files and fill the town for a run over [start, end) ms.
+        """Read the reference files and fill the town; `rate` is the mean of [start, end) ms.
 
         Raises UsageError for files that cannot be used, or shares that add up to too much.
         """
         if self.bursts + self.faults.bots.rate > 0.9:
             raise UsageError("Bursts and bots together can be at most 0.9 of all plays.")
-        start_ms, end_ms = span_ms
-        usual = (start_ms, min(end_ms, start_ms + 366 * DAY_MS))
         places = Places.load()
         people = People.load(self.customers, places)
         catalogue = Catalogue.load(self.tracks)
-        habits = Habits.of(people, self.seed, start_ms, self.churn)
+        habits = Habits.of(people, self.seed, span_ms[0], self.churn)
         bots_seed = self.faults.bots.seed
         return Town(
             people=people,
             habits=habits,
             catalogue=catalogue,
             places=places,
-            crowd=Crowd(people, habits, places, usual, self.rate, flat=self.flat),
+            crowd=Crowd(people, habits, places, span_ms, self.rate, flat=self.flat),
             taste=Taste(catalogue, self.seed),
             seed=self.seed,
             rate=self.rate,
@@ -83,14 +81,21 @@ class Run:
 
     @classmethod
     def of(
-        cls, settings: Settings, span_ms: tuple[int, int], key: Path | None, *, in_file: bool
+        cls,
+        settings: Settings,
+        span_ms: tuple[int, int],
+        key: Path | None,
+        *,
+        in_file: bool,
+        rate_span_ms: tuple[int, int] | None = None,
     ) -> Run:
         """Prepare a run over [start, end) ms, with its answer key in the folder `key` or nowhere.
 
-        `in_file`: lines say when they were published. Nothing is written yet. Raises UsageError
-        for files that cannot be used.
+        `in_file`: lines say when they were published. The rate is an average over `rate_span_ms`,
+        if not over the run. Nothing is written yet. Raises UsageError for files that cannot be
+        used.
         """
-        town = settings.town(span_ms)
+        town = settings.town(rate_span_ms or span_ms)
         writer = Writer(town.places, f"{settings.seed:x}.{span_ms[0] // 1000:x}.", in_file)
         book = Book(len(town.people))
         desk = Desk(town, settings.terms, book)

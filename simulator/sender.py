@@ -9,12 +9,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import numpy as np
 import polars as pl
 
 from simulator.account import Account
 from simulator.door import Answer, Door, Refused
+from simulator.faults import Fault
 from simulator.requests import Request
 from simulator.run import moment
+from simulator.seeds import stream
 
 ACCOUNT_ROWS = 5_000
 """Answered events are accounted for in frames of about this many rows."""
@@ -34,19 +37,24 @@ class Sender:
     account: Account
     connections: int
     simulated: bool
+    cut: Fault
     totals: Counter[str] = field(default_factory=Counter)
     _waiting: deque[tuple[Request, Future[Answer | None]]] = field(default_factory=deque)
     _answered: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
     _rows: int = 0
     _pool: ThreadPoolExecutor = field(init=False)
+    _cuts: np.random.Generator = field(init=False)
 
     def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(self.connections, thread_name_prefix="door")
+        self._cuts = stream(self.cut.seed or 0, "fault cut")
 
     def send(self, request: Request) -> None:
         """Hand over a request; waits while too many are under way."""
         published = moment(request.due_ms) if self.simulated else None
-        future = self._pool.submit(self.door.post, request.kind, request.body, published)
+        cut = bool(self._cuts.random() < self.cut.rate)
+        self.totals["cut"] += cut
+        future = self._pool.submit(self.door.post, request.kind, request.body, published, cut=cut)
         self._waiting.append((request, future))
         self.totals["requests"] += 1
         self.totals["sent"] += request.events.height

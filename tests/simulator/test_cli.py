@@ -65,7 +65,7 @@ def test_a_bad_flag_is_one_sentence(
         (["--url", "http://127.0.0.1:1"], "--backlog, --live or --simulated"),
         (["--url", "http://127.0.0.1:1", "--backlog", "3h"], "at most 110m"),
         (["--url", "http://127.0.0.1:1", "--live", "--key-id", "a"], "belong together"),
-        (["--url", "http://127.0.0.1:1", "--simulated"], "--start and --hours"),
+        (["--url", "http://127.0.0.1:1", "--simulated"], "--start, and either"),
         (["--url", "http://127.0.0.1:1", "--live", "--hours", "1"], "belong to --simulated"),
         (["--url", "http://127.0.0.1:1", "--live", "--batch", "5000"], "--batch"),
         (

@@ -34,7 +34,23 @@ class Ingest:
     requests: list[dict[str, Any]] = field(default_factory=list)
     taken: dict[str, list[bytes]] = field(default_factory=lambda: {"play": [], "ad": []})
     signatures: set[str] = field(default_factory=set)
+    broken_off: int = 0
+    asked: list[int] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def offer(self, path: str, headers: Any) -> tuple[int, dict[str, Any]]:
+        """What the offer function answers: something for one customer in two."""
+        message = f"{headers['Encore-Timestamp']}.GET {path}".encode()
+        if (
+            headers["Encore-Signature"]
+            != hmac.new(SECRET.encode(), message, hashlib.sha256).hexdigest()
+        ):
+            return 401, {"error": "bad signature"}
+        customer = int(path.removeprefix("/v1/offers/"))
+        self.asked.append(customer)
+        if customer % 2:
+            return 204, {}
+        return 200, {"offer_id": f"gold-1day:{customer}", "ad": "ADV_REDUCED_1DAY"}
 
     def answer(self, path: str, headers: Any, body: bytes) -> tuple[int, dict[str, Any]]:
         kind = {"/v1/plays": "play", "/v1/ad-events": "ad"}[path]
@@ -83,13 +99,24 @@ def served() -> Iterator[Served]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_GET(self) -> None:
+            self.tell(*ingest.offer(self.path, self.headers))
+
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:
+                ingest.broken_off += 1
+                self.close_connection = True
+                return
             code, told = ingest.answer(self.path, self.headers, body)
             if code == 599:
-                self.connection.close()
+                self.close_connection = True
                 return
-            data = json.dumps(told).encode()
+            self.tell(code, told)
+
+        def tell(self, code: int, told: dict[str, Any]) -> None:
+            data = json.dumps(told).encode() if code != 204 else b""
             self.send_response(code)
             self.send_header("Content-Length", str(len(data)))
             if code == 429:
@@ -168,6 +195,34 @@ def test_busy_broken_and_lost_answers_are_tried_again_under_fresh_signatures(
     assert told["retries"] == 5
     assert told["unsure_events"] > 0, "after a lost answer nobody knows"
     assert told["given_up"] == 0
+
+
+def test_a_request_that_is_cut_off_counts_for_nothing_and_is_sent_whole(
+    served: Served, flags: list[str], tmp_path: Path
+) -> None:
+    assert main([*flags, "--url", served.url, *DAY, "--cut", "0.05:3"]) == 0
+    told = summary(tmp_path)
+    assert told["cut"] == served.ingest.broken_off > 5
+    assert told["sent"] == told["received"] == sum(map(len, served.ingest.taken.values()))
+    assert told["retries"] == told["unsure_events"] == 0
+
+
+def test_listeners_ask_for_offers_as_they_log_in_and_tell_what_came_of_them(
+    served: Served, flags: list[str], tmp_path: Path
+) -> None:
+    assert main([*flags, "--url", served.url, "--offer-url", served.url, "--for", "4",
+                 "--rate", "40", "--base-upgrades", "0.5", "--uplift", "0.4"]) == 0  # fmt: skip
+    ads = [json.loads(line) for line in served.ingest.taken["ad"]]
+    shown = {ad["customer_id"] for ad in ads if ad["action"] == "shown" and ad.get("offer_id")}
+    assert shown == {customer for customer in served.ingest.asked if customer % 2 == 0} != set()
+    assert len(served.ingest.asked) == len(set(served.ingest.asked)), "once a session"
+    assert all(
+        ad["offer_id"] == f"gold-1day:{ad['customer_id']}" for ad in ads if ad.get("offer_id")
+    )
+    told = summary(tmp_path)
+    asked = pl.read_parquet(tmp_path / "key" / "asked.parquet")
+    assert told["showings"] == asked.height == len(shown)
+    assert told["received"] == sum(map(len, served.ingest.taken.values()))
 
 
 def test_a_refusal_for_good_ends_the_run_with_one_sentence_and_its_key(
