@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import shutil
 import sys
 import tempfile
 import threading
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -25,9 +27,11 @@ from beam_pipeline.edges.lookups import FileReferences, RedisReferences
 from beam_pipeline.edges.places import ZipPlaces
 from beam_pipeline.edges.pubsub import ReadBlocks, seek
 from beam_pipeline.edges.redis import ProgressConfig, RedisConfig
+from beam_pipeline.edges.referencefiles import BadFile
 from beam_pipeline.options import Settings, UsageError, beam_options, read_settings
 from beam_pipeline.pipeline import Destination, build
 from beam_pipeline.transforms.count import Pace
+from beam_pipeline.transforms.resources import opened
 
 log = logging.getLogger("encore")
 
@@ -138,14 +142,20 @@ def _names(settings: Settings) -> list[str]:
 
 
 def _check_inputs(settings: Settings) -> None:
-    paths = [file.path for file in settings.inputs]
-    paths += [str(path) for path in (settings.customers, settings.tracks) if path]
-    for path in paths:
+    """Read what could fail in the middle of the run: every file's head, gzip to its end."""
+    for file in settings.inputs:
         try:
-            with open_input(path) as stream:
-                next(pieces(stream), None)
-        except (OSError, EOFError) as error:
-            raise UsageError(f"Cannot read {path}: {error}") from error
+            with open_input(file.path) as stream:
+                whole = isinstance(stream, gzip.GzipFile)
+                for _ in pieces(stream):
+                    if not whole:
+                        break
+        except (OSError, EOFError, zlib.error) as error:
+            raise UsageError(f"Cannot read {file.path}: {error}") from error
+    try:
+        opened(_references(settings))
+    except BadFile as error:
+        raise UsageError(str(error)) from error
 
 
 @contextmanager

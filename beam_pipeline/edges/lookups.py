@@ -6,6 +6,7 @@ In Redis a customer's traits are one JSON string at `customer:{id}` and a track'
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from redis import Redis
 from beam_pipeline.domain.index import Column, Index
 from beam_pipeline.domain.references import CUSTOMER_TRAITS, TRACK_TRAITS, References
 from beam_pipeline.edges.redis import TRANSIENT, connect
-from beam_pipeline.edges.referencefiles import read_customers, read_tracks
+from beam_pipeline.edges.referencefiles import Read, read_customers, read_tracks
 from beam_pipeline.edges.retry import Outage
 
 KNOWN_SECONDS = 60.0
@@ -31,6 +32,9 @@ UNKNOWN_SECONDS = 5.0
 
 MOST_ENTRIES = 2_000_000
 IDS_A_REQUEST = 5_000
+BAD_ROWS_TOLD = 5
+
+log = logging.getLogger(__name__)
 
 
 class _Table:
@@ -79,14 +83,23 @@ class FileReferences:
         """Read both files; raises `reference.BadFile` when one is none."""
         customers, tracks = _Table(CUSTOMER_TRAITS), _Table(TRACK_TRAITS)
         if self.customers is not None:
-            people = read_customers(self.customers).rows
+            people = _told(read_customers(self.customers))
             known = people.with_columns(pl.lit(True).alias("known")).select(list(CUSTOMER_TRAITS))
             customers.put(customers.number(people["customer_id"].to_numpy()), known)
         if self.tracks is not None:
-            catalogue = read_tracks(self.tracks).rows
+            catalogue = _told(read_tracks(self.tracks))
             known = catalogue.with_columns(pl.lit(True).alias("known")).select(list(TRACK_TRAITS))
             tracks.put(tracks.number(catalogue["track_id"].to_numpy()), known)
         return _Held(customers, tracks)
+
+
+def _told(read: Read) -> pl.DataFrame:
+    """The rows of a file; those that were left out are told in the log, the first few by name."""
+    for sentence in read.bad[:BAD_ROWS_TOLD]:
+        log.warning("left out: %s", sentence)
+    if len(read.bad) > BAD_ROWS_TOLD:
+        log.warning("left out %d more rows", len(read.bad) - BAD_ROWS_TOLD)
+    return read.rows
 
 
 class _Held:

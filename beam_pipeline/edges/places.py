@@ -23,7 +23,7 @@ class ZipPlaces:
         """State and location by zip."""
         known = pl.DataFrame(
             [
-                (int(place["zip_code"]), place["state"], f"{place['lat']},{place['long']}")
+                (int(place["zip_code"]), place["state"], _location(place["lat"], place["long"]))
                 for place in zipcodes.list_all()  # type: ignore[no-untyped-call]
             ],
             schema={"zip": pl.Int64, "state": pl.String, "location": pl.String},
@@ -33,3 +33,8 @@ class ZipPlaces:
             known, on="zip", how="left", maintain_order="left"
         )
         return Places(state=every["state"], location=every["location"])
+
+
+def _location(latitude: str, longitude: str) -> str | None:
+    """ "lat,lon"; None for military post offices, which the package puts at 0, 0."""
+    return None if latitude == longitude == "0" else f"{latitude},{longitude}"
