@@ -132,10 +132,8 @@ def _dead_letters(system: System) -> dict[str, int]:
 
 def _redis(system: System) -> dict[int, dict[int, int]]:
     client = connect(system.redis)
-    return {
-        int(key.split(b":")[1]): {
-            int(track): int(latest)
-            for track, latest in dict(client.zrange(key, 0, -1, withscores=True)).items()
-        }
-        for key in client.scan_iter("interests:*")
-    }
+    lists: dict[int, dict[int, int]] = {}
+    for key in client.scan_iter("interests:*"):
+        scored: Any = client.zrange(key, 0, -1, withscores=True)
+        lists[int(key.split(b":")[1])] = {int(track): int(latest) for track, latest in scored}
+    return lists
