@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         help="play live for so long, then compare the stores with what was sent, and end",
     )
     live.add_argument(
-        "--rate", type=_positive, default=50.0, metavar="R", help="plays a second, on average (50)"
+        "--rate", type=_positive, default=20.0, metavar="R", help="plays a second, on average (20)"
     )
     live.add_argument("--seed", type=int, default=1, metavar="N", help="of the listeners (1)")
     down = commands.add_parser("down", help="stop what was started, by its recorded ids")
@@ -101,9 +101,12 @@ def _service(text: str) -> str:
 
 
 def _positive(text: str) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
     if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
     return number
 
 

@@ -49,7 +49,7 @@ class Reference:
 class Traffic:
     """What the simulator posts: an hour of plays at once, then live, for `live_s` or for good."""
 
-    rate: float = 50.0
+    rate: float = 20.0
     live_s: float | None = None
     backlog: str = "1h"
     seed: int = 1
