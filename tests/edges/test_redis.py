@@ -1,4 +1,5 @@
 import pickle
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,12 +17,8 @@ NOON_MS = int(NOON.timestamp() * 1000)
 
 def minutes(client: Redis, customer: int) -> dict[int, float]:
     """An interest list: minutes after noon by track."""
-    tracks = client.zrange(f"interests:{customer}", 0, -1)
-    scores = client.zmscore(f"interests:{customer}", tracks) if tracks else []
-    return {
-        int(track): (float(score or 0) - NOON_MS) / 60_000
-        for track, score in zip(tracks, scores, strict=True)
-    }
+    pairs: Any = client.zrange(f"interests:{customer}", 0, -1, withscores=True)
+    return {int(track): (score - NOON_MS) / 60_000 for track, score in pairs}
 
 
 def test_an_interest_list_has_each_track_by_its_latest_play(redis: Redis) -> None:
