@@ -121,21 +121,40 @@ LAGS = st.sampled_from(
 
 
 @st.composite
-def sent(draw: st.DrawFn, moments: st.SearchStrategy[int] = MOMENTS) -> Sent:
+def sent(
+    draw: st.DrawFn,
+    moments: st.SearchStrategy[int] = MOMENTS,
+    customers: Sequence[int] = CUSTOMERS,
+    tracks: Sequence[int] = TRACKS,
+) -> Sent:
     """One valid event."""
     at = draw(moments)
     return Sent(
         kind=draw(st.sampled_from(["play"] * 7 + ["ad"])),
-        event_id=draw(st.sampled_from([f"e{n}" for n in range(12)] + ["\u266b", "x" * 64])),
-        customer_id=draw(st.sampled_from(CUSTOMERS[:2] * 4 + CUSTOMERS)),
+        event_id=draw(st.sampled_from([f"e{n}" for n in range(40)] + ["\u266b", "x" * 64])),
+        customer_id=draw(st.sampled_from(customers)),
         at=at,
         published_ms=at + draw(LAGS),
-        track_id=draw(st.sampled_from(TRACKS[:1] * 6 + TRACKS)),
+        track_id=draw(st.sampled_from(tracks)),
         is_mobile=draw(st.booleans()),
         zip=draw(st.sampled_from(ZIPS)),
         offset=draw(st.sampled_from(OFFSETS)),
         action=draw(st.sampled_from(["shown", "clicked", "upgraded"])),
         offer_id=draw(st.sampled_from([None, "gold:1"])),
+    )
+
+
+@st.composite
+def distinct_events(draw: st.DrawFn, moments: st.SearchStrategy[int], most: int) -> list[Sent]:
+    """Events of different identities: of a crowd, or of a few who repeat themselves."""
+    event = sent(
+        moments,
+        draw(st.sampled_from([CUSTOMERS[:1], CUSTOMERS[:2], CUSTOMERS])),
+        draw(st.sampled_from([TRACKS[:1], TRACKS[:2], TRACKS])),
+    )
+    least = draw(st.sampled_from([0, 1, 5, most // 2]))
+    return draw(
+        st.lists(event, min_size=least, max_size=most, unique_by=lambda event: event.identity)
     )
 
 
@@ -159,7 +178,7 @@ def copies_of(draw: st.DrawFn, event: Sent, earliest: int, latest: int) -> Sent:
 @st.composite
 def sets_of_events(draw: st.DrawFn, max_size: int = 30) -> list[Sent]:
     """Distinct events and copies of them, all published within the dedup horizon, in any order."""
-    events = draw(st.lists(sent(), max_size=max_size, unique_by=lambda event: event.identity))
+    events = draw(distinct_events(MOMENTS, max_size))
     if not events:
         return []
     start = draw(st.sampled_from(events)).published_ms
@@ -177,9 +196,9 @@ def long_streams(draw: st.DrawFn, days: int = 3, max_size: int = 40) -> list[Sen
         st.sampled_from([n * DAY // 8 for n in range(8 * days)]),
         MOMENTS,
     )
-    events = draw(
-        st.lists(sent(starts), min_size=1, max_size=max_size, unique_by=lambda e: e.identity)
-    )
+    events = draw(distinct_events(starts, max_size))
+    if not events:
+        return []
     for event in draw(st.lists(st.sampled_from(events), max_size=max_size // 3)):
         first, last = event.published_ms - 3 * HOUR, event.published_ms + 3 * HOUR
         events.append(draw(copies_of(event, first, last)))

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from beam_pipeline.domain import schemas
 from beam_pipeline.domain.counts import Counts
-from beam_pipeline.domain.readers import Reader
 from beam_pipeline.domain.decode import decode
 from beam_pipeline.domain.history import History, MemoryStorage
 from beam_pipeline.domain.lines import Block
+from beam_pipeline.domain.readers import Reader
 from beam_pipeline.domain.references import CUSTOMER_TRAITS, TRACK_TRAITS, Places
 from beam_pipeline.domain.shard import Outcome
 from tests.oracle import Message, Reference
