@@ -36,9 +36,10 @@ random_keys() { printf '{"%s":"%s"}' "$1-1" "$(head -c 32 /dev/urandom | od -An 
 # fill NAME: from the folder, else made by the command in $2, else it has to be there.
 fill() {
   local name=$1 file=${ENCORE_SECRETS_DIR:-/nonexistent}/${1#encore-}
-  if [[ -r $file ]]; then put_secret "$name" <"$file"
-  elif [[ $DRY_RUN || -z $(secret_version "$name") ]]; then
-    [[ -n ${2-} || $DRY_RUN ]] || die "Secret $name has no value: put it into $file (ENCORE_SECRETS_DIR)."
+  if [[ $DRY_RUN ]]; then put_secret "$name"
+  elif [[ -r $file ]]; then put_secret "$name" <"$file"
+  elif [[ -z $(secret_version "$name") ]]; then
+    [[ -n ${2-} ]] || die "Secret $name has no value: put it into $file (ENCORE_SECRETS_DIR)."
     "${@:2}" | put_secret "$name"
   fi
 }

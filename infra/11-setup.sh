@@ -9,6 +9,7 @@
 source "$(dirname "$0")/lib.sh"
 source "$INFRA/jobs.sh"
 begin "$@"
+need_secret encore-es-api-key encore-redis-url
 
 elastic=(--elasticsearch="$(es_url)" --api-key="$(secret_reference encore-es-api-key)")
 replicas=1
@@ -38,7 +39,7 @@ if [[ -n ${ENCORE_CUSTOMERS-}${ENCORE_TRACKS-} || $DRY_RUN ]]; then
   done
   in_network "$REFERENCE_JOB" --add-volume="name=data,type=cloud-storage,bucket=$DATA,readonly=true" \
     --add-volume-mount=volume=data,mount-path=/data -- \
-    -m beam_pipeline.reference "${arguments[@]}" --redis="$(secret_reference encore-redis-url)" \
+    /app/infra/dataflow/launch.py --entry=reference "${arguments[@]}" --redis="$(secret_reference encore-redis-url)" \
     --bigquery="$PROJECT.$DATASET"
 fi
 

@@ -11,6 +11,7 @@
 source "$(dirname "$0")/lib.sh"
 source "$INFRA/stage.sh"
 begin "$@"
+need_secret encore-redis-url encore-ingest-keys encore-offer-keys encore-es-board-key
 
 secret_at() { printf '%s=%s:%s' "$1" "$2" "$(secret_version "$2")"; }
 

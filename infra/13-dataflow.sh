@@ -10,6 +10,7 @@
 FLAGS=--replace
 source "$(dirname "$0")/lib.sh"
 begin "$@"
+need_secret encore-redis-url encore-es-api-key
 
 JOBS=(gcloud dataflow jobs)
 PLACE=(--project="$PROJECT" --region="$REGION")

@@ -12,6 +12,7 @@
 source "$(dirname "$0")/lib.sh"
 source "$INFRA/jobs.sh"
 begin "$@"
+need_secret encore-redis-url
 
 # schedule NAME CRON DESCRIPTION URI FLAGS…
 schedule() {

@@ -13,6 +13,7 @@ FLAGS=--keep-cluster VALUES="--plays --ad-events"
 source "$(dirname "$0")/lib.sh"
 begin "$@"
 [[ -n ${PLAYS-}${AD_EVENTS-} ]] || die "Give files: backfill.sh --plays=gs://BUCKET/plays.ndjson."
+need_secret encore-redis-url encore-es-api-key
 
 JAR=$BUILD/backfill.jar
 PLACE=(--project="$PROJECT" --region="$REGION")
@@ -22,8 +23,9 @@ if [[ -n ${PLAYS-} ]]; then sources+=(--plays "${PLAYS//,/ }"); fi
 if [[ -n ${AD_EVENTS-} ]]; then sources+=(--ad-events "${AD_EVENTS//,/ }"); fi
 
 mkdir -p "$BUILD"
+cd "$ROOT"
 # shellcheck disable=SC2086,SC2068 # a list of files is several words
-run "${ENCORE_PYTHON:-python3}" -m beam_pipeline.main ${sources[@]} \
+run "${ENCORE_PYTHON:-python3}" -m infra.dataflow.launch --entry=stream ${sources[@]} \
   --redis="$(secret_reference encore-redis-url)" --bigquery="$PROJECT.$DATASET" \
   --elasticsearch="$(es_url)" --elasticsearch-api-key="$(secret_reference encore-es-api-key)" \
   --shards="${ENCORE_SHARDS:-4}" --runner=SparkRunner --spark_version=3 \
@@ -43,4 +45,7 @@ run gcloud dataproc jobs submit spark --cluster="$CLUSTER" "${PLACE[@]}" --label
   --class=org.apache.beam.runners.spark.SparkPipelineRunner \
   --jars="gs://$TEMP/dataproc/backfill.jar"
 
+# The jar holds the pipeline with the values of its secrets: it does not stay.
+run gcloud storage rm "gs://$TEMP/dataproc/backfill.jar"
+rm -f "$JAR"
 [[ ${KEEP_CLUSTER-} ]] || run gcloud dataproc clusters delete "$CLUSTER" "${PLACE[@]}" --quiet

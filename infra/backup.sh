@@ -8,6 +8,7 @@
 source "$(dirname "$0")/lib.sh"
 source "$INFRA/jobs.sh"
 begin "$@"
+need_secret encore-es-api-key
 
 run gcloud redis instances export "gs://$BACKUPS/redis/$(date -u +%Y%m%d-%H%M%S).rdb" "$REDIS" \
   --project="$PROJECT" --region="$REGION"

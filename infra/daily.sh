@@ -9,6 +9,7 @@ VALUES=--day
 source "$(dirname "$0")/lib.sh"
 begin "$@"
 [[ ${DAY-} =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}$ ]] || die "Give the day: daily.sh --day=YYYY-MM-DD."
+need_secret encore-redis-url
 
 run gcloud dataflow flex-template run "$DAILY-${DAY//-/}" --project="$PROJECT" --region="$REGION" \
   --template-file-gcs-location="gs://$TEMP/templates/daily.json" \

@@ -22,7 +22,7 @@ daily_uri() {
     "$PROJECT" "$REGION"
 }
 
-# The daily run takes yesterday (UTC) when it is given no day.
+# launch.py takes yesterday (UTC) when it is given no day.
 daily_body() {
   local labels=${LABELS//=/\": \"}
   cat <<EOF
@@ -58,7 +58,7 @@ training_uri() {
 
 # The arguments of the trainer, as they stand after `python -m beam_pipeline.training.train`.
 training_arguments() {
-  printf '%s\n' --bigquery="$PROJECT.$DATASET" --registry="gs://$MODELS"
+  printf '%s\n' --bigquery="$PROJECT.$DATASET" --models="gs://$MODELS/models"
 }
 
 training_body() {

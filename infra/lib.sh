@@ -221,6 +221,15 @@ put_secret() {
   printf '%s' "$value" | "${add[@]}" --format=none
 }
 
+# Stops where one of these secrets has no value yet.
+need_secret() {
+  local name
+  [[ $DRY_RUN ]] && return
+  for name; do
+    [[ -n $(secret_version "$name") ]] || die "Secret $name has no value: run 09-secrets.sh first."
+  done
+}
+
 # How the pipeline is told of a secret: by name and version, never by value.
 secret_reference() {
   printf 'secret:projects/%s/secrets/%s/versions/%s' "$ENCORE_PROJECT" "$1" "$(secret_version "$1")"

@@ -13,6 +13,7 @@ source "$(dirname "$0")/lib.sh"
 source "$INFRA/jobs.sh"
 begin "$@"
 [[ ${LIST-}${REDIS_EXPORT-}${SNAPSHOT-} ]] || die "Say what to restore; see restore.sh --help."
+need_secret encore-es-api-key
 
 snapshots() {
   local action=$1

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from beam_pipeline.edges.elasticsearch import ElasticsearchConfig, apply_templates
+from infra.dataflow.references import resolve
 
 POLICY = "encore-plays"
 SETTING = {"index.lifecycle.name": POLICY}
@@ -47,7 +48,8 @@ def main(arguments: Sequence[str]) -> int:
         "--replicas", type=int, default=1, metavar="N", help="0 for one node (default 1)"
     )
     args = parser.parse_args(arguments)
-    client = ElasticsearchConfig(args.elasticsearch, args.api_key).client()
+    key = resolve(args.api_key) if args.api_key else None
+    client = ElasticsearchConfig(args.elasticsearch, key).client()
     try:
         names = apply_templates(client, replicas=args.replicas)
         if args.keep_days:

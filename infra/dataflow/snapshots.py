@@ -16,15 +16,10 @@ from datetime import UTC, datetime
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from beam_pipeline.edges.elasticsearch import ElasticsearchConfig
+from infra.dataflow.references import resolve
 
 INDICES = "plays-*,interests,listening,ad_events,targets,messages,health"
 REGISTERED = "encore"
-NIGHTLY = {
-    "schedule": "0 30 2 * * ?",
-    "name": "<encore-{now/d}>",
-    "config": {"indices": INDICES, "include_global_state": False},
-    "retention": {"expire_after": "30d", "min_count": 5},
-}
 HOUR = 3600.0
 
 
@@ -108,7 +103,14 @@ def act(client: Elasticsearch, args: argparse.Namespace) -> str:
     """Do what the command line asks for; what to print."""
     where = repository(client, args.repository)
     if args.action == "schedule":
-        client.slm.put_lifecycle(policy_id="encore", repository=where, **NIGHTLY)
+        client.slm.put_lifecycle(
+            policy_id="encore",
+            repository=where,
+            schedule="0 30 2 * * ?",
+            name="<encore-{now/d}>",
+            config={"indices": INDICES, "include_global_state": False},
+            retention={"expire_after": "30d", "min_count": 5},
+        )
         return "a snapshot every night at 02:30 UTC, each kept for 30 days"
     if args.action == "take":
         return take(client, where, datetime.now(UTC))
@@ -122,7 +124,8 @@ def act(client: Elasticsearch, args: argparse.Namespace) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Run one action; 2 for what is refused, 1 when Elasticsearch does not take it."""
     args = parser().parse_args(arguments)
-    client = ElasticsearchConfig(args.elasticsearch, args.api_key).client()
+    key = resolve(args.api_key) if args.api_key else None
+    client = ElasticsearchConfig(args.elasticsearch, key).client()
     try:
         print(act(client, args))  # noqa: T201
     except Refused as error:

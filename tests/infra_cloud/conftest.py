@@ -34,7 +34,7 @@ def recordings(bench: Bench) -> dict[str, Recording]:
         "daily": bench.run("all", "daily.sh", "--day=2026-03-01"),
         "train sklearn": bench.run("all", "train.sh"),
         "train mllib": bench.run("all", "train.sh", "--trainer=mllib"),
-        "backfill": bench.run("nothing", "backfill.sh", plays, ENCORE_PYTHON="true"),
+        "backfill": bench.run("secrets", "backfill.sh", plays, ENCORE_PYTHON="true"),
         "backup": bench.run("all", "backup.sh"),
         "restore": bench.run("all", "restore.sh", "--redis-export=gs://b/1.rdb", "--snapshot=s1"),
         "restore list": bench.run("all", "restore.sh", "--list"),

@@ -1,4 +1,4 @@
-"""What the scripts ask of gcloud and bq: right commands, made once, taken away again, no secrets."""
+"""What the scripts ask of gcloud and bq: right, made once, taken away again, without secrets."""
 
 from __future__ import annotations
 
@@ -174,9 +174,7 @@ def test_teardown_without_an_answer_deletes_nothing(bench: Bench) -> None:
 def test_roles_for_the_whole_project_are_few_and_taken_back(recordings: Recordings) -> None:
     for trial in ("", ", trial"):
         given = bindings(recordings[f"deploy nothing{trial}"], "add-iam-policy-binding")
-        taken = bindings(
-            recordings[f"teardown all, data{trial}"], "remove-iam-policy-binding"
-        )
+        taken = bindings(recordings[f"teardown all, data{trial}"], "remove-iam-policy-binding")
         assert given == taken
         roles = {role.removeprefix("roles/") for _, role in given}
         assert not roles & {"owner", "editor", "viewer"}
