@@ -13,7 +13,7 @@ settings.register_profile(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=80,
+    max_examples=50,
     suppress_health_check=_UNHURRIED,
 )
 settings.register_profile(
