@@ -20,6 +20,7 @@ import polars as pl
 import pytest
 
 from simulator.cli import main
+from simulator.door import Caller, Door
 from tests.simulator.recount import read, recounted
 
 ROOT = Path(__file__).parents[2]
@@ -195,6 +196,16 @@ def test_busy_broken_and_lost_answers_are_tried_again_under_fresh_signatures(
     assert told["retries"] == 5
     assert told["unsure_events"] > 0, "after a lost answer nobody knows"
     assert told["given_up"] == 0
+
+
+def test_no_two_signatures_are_alike_even_within_a_microsecond() -> None:
+    door = Door(
+        "http://127.0.0.1:9", Caller("tests", b"secret"), threading.Event(), clock=lambda: 5
+    )
+    signed = [door._signed(b"the same body") for _ in range(3)]
+    assert [one["Encore-Timestamp"] for one in signed] == ["5.000000", "5.000001", "5.000002"]
+    assert len({one["Encore-Signature"] for one in signed}) == 3
+    door.close()
 
 
 def test_a_request_that_is_cut_off_counts_for_nothing_and_is_sent_whole(
