@@ -54,6 +54,13 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message[0].upper() + message[1:])
 
 
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a date like 2026-03-14 is wanted, not {text}") from None
+
+
 def parser() -> argparse.ArgumentParser:
     """Every flag of ours."""
     top = _Parser(
@@ -62,9 +69,9 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    top.add_argument("--day", type=date.fromisoformat, required=True, metavar="DATE",
+    top.add_argument("--day", type=_date, required=True, metavar="DATE",
                      help="the day to close (UTC, by publication)")  # fmt: skip
-    top.add_argument("--since", type=date.fromisoformat, metavar="DATE",
+    top.add_argument("--since", type=_date, metavar="DATE",
                      help="close every day from this one on (default: only --day)")  # fmt: skip
     source = top.add_mutually_exclusive_group(required=True)
     source.add_argument("--input", nargs="+", type=Path, metavar="DIR",
@@ -140,7 +147,7 @@ def main(arguments: Sequence[str], now: datetime) -> int:
     logging.getLogger("apache_beam").setLevel(logging.WARNING)
     try:
         settings = read_settings(arguments, now)
-        settings.history.open().read("targets", settings.span.last)
+        settings.history.open().read("targets", settings.span.last, settings.span.last)
         with beam.Pipeline(options=_options(settings.beam)) as begin:
             build(begin, settings)
     except (UsageError, QueryFailed) as error:

@@ -6,7 +6,7 @@ closing it again gives the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -65,15 +65,15 @@ class Span:
         """The day that features are for: all of the days are known on it."""
         return self.last + ONE_DAY
 
-    def wanted(self) -> dict[str, list[date]]:
+    def wanted(self) -> dict[str, tuple[date, date]]:
         """The days to read of each of INPUTS: published days, and those of decisions."""
         before = self.first - ONE_DAY
         heard, _ = heard_for(before, self.last)
         return {
-            "plays": self.days,
-            "ad_events": _days(heard, self.last),
-            "profiles": _days(before - WINDOW, before),
-            "targets": _days(before - DECIDED_BEFORE, self.last),
+            "plays": (self.first, self.last),
+            "ad_events": (heard, self.last),
+            "profiles": (before - WINDOW, before),
+            "targets": (before - DECIDED_BEFORE, self.last),
         }
 
     def replaced(self) -> dict[str, list[date]]:
@@ -91,7 +91,7 @@ class Closed(NamedTuple):
     training_examples: pl.DataFrame
 
 
-def close(span: Span, inputs: dict[str, Sequence[pl.DataFrame]]) -> Closed:
+def close(span: Span, inputs: Mapping[str, Sequence[pl.DataFrame]]) -> Closed:
     """Close the days of a span for some customers.
 
     Args:
@@ -103,7 +103,7 @@ def close(span: Span, inputs: dict[str, Sequence[pl.DataFrame]]) -> Closed:
         pl.concat([schema.to_frame(), *(frame.cast(schema) for frame in inputs.get(name, ()))])
         for name, schema in INPUTS.items()
     )
-    closed = profiles(plays)
+    closed = profiles(plays).filter(pl.col("day").is_between(span.first, span.last))
     known = pl.concat([earlier.filter(pl.col("day") < span.first), closed])
     moments = known.select("customer_id").unique().select("customer_id", as_of=pl.lit(span.as_of))
     return Closed(

@@ -23,9 +23,9 @@ from beam_pipeline.edges.days import DAY_COLUMN
 
 _ONE_DAY = timedelta(days=1)
 _PUBLISHED = """SELECT {columns} FROM {dataset}_between(@earliest, @latest)
-WHERE published_at >= @midnight AND published_at < @next"""
-_DECIDED = "SELECT {columns} FROM {dataset}_between(@midnight, @next)"
-_HEARD = "SELECT {columns} FROM {dataset} WHERE day = @day"
+WHERE published_at >= @start AND published_at < @end"""
+_DECIDED = "SELECT {columns} FROM {dataset}_between(@start, @end)"
+_HEARD = "SELECT {columns} FROM {dataset} WHERE day BETWEEN @first AND @last"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class BigQueryHistory:
         """Itself: every read connects anew."""
         return self
 
-    def read(self, dataset: str, day: date) -> pl.DataFrame:
-        """The rows of a day. Events are looked for in every partition they can lie in.
+    def read(self, dataset: str, first: date, last: date) -> pl.DataFrame:
+        """The rows of these days. Events are looked for in every partition they can lie in.
 
         Raises:
             QueryFailed: with BigQuery's reason.
@@ -47,12 +47,12 @@ class BigQueryHistory:
         columns = ", ".join(INPUTS[dataset])
         if dataset == "profiles":
             sql = _HEARD.format(columns=columns, dataset=dataset)
-            return query(self.config, sql, {"day": day})
-        midnight = datetime.combine(day, time(), UTC)
-        bounds = {"midnight": midnight, "next": midnight + _ONE_DAY}
+            return query(self.config, sql, {"first": first, "last": last})
+        start, end = (datetime.combine(day, time(), UTC) for day in (first, last + _ONE_DAY))
+        bounds = {"start": start, "end": end}
         if dataset == "targets":
             return query(self.config, _DECIDED.format(columns=columns, dataset=dataset), bounds)
-        reach = {"earliest": midnight - MAX_AGE, "latest": bounds["next"] + MAX_SKEW}
+        reach = {"earliest": start - MAX_AGE, "latest": end + MAX_SKEW}
         sql = _PUBLISHED.format(columns=columns, dataset=dataset)
         return query(self.config, sql, {**bounds, **reach})
 

@@ -45,13 +45,13 @@ class FolderHistory:
         """Itself: there is nothing to connect to."""
         return self
 
-    def read(self, dataset: str, day: date) -> pl.DataFrame:
-        """The rows of a day, one an identity; no columns where there is no file."""
+    def read(self, dataset: str, first: date, last: date) -> pl.DataFrame:
+        """The rows of these days, one an identity; none where there is no file."""
         if dataset == "profiles":
-            file = self.profiles / "profiles" / f"{day}.parquet"
-            return pl.read_parquet(file) if file.exists() else INPUTS[dataset].to_frame()
-        files = [folder / f"{dataset}.parquet" for folder in self.inputs]
-        files = [file for file in files if file.exists()]
+            names = [f"{first + timedelta(days=n)}.parquet" for n in range((last - first).days + 1)]
+            files = _existing(self.profiles / "profiles" / name for name in names)
+            return pl.read_parquet(files) if files else INPUTS[dataset].to_frame()
+        files = _existing(folder / f"{dataset}.parquet" for folder in self.inputs)
         if not files:
             return INPUTS[dataset].to_frame()
         rows = pl.scan_parquet(files)
@@ -59,7 +59,7 @@ class FolderHistory:
             rows = rows.sort("joined", "published_at", descending=[True, False])
         if dataset != "targets":
             rows = rows.unique(["customer_id", "event_id"], keep="first", maintain_order=True)
-        return rows.filter(_on(_MOMENT[dataset], day)).collect()
+        return rows.filter(_between(_MOMENT[dataset], first, last)).collect()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,10 @@ class FolderLedger:
             os.replace(name, folder / f"{day}.parquet")
 
 
-def _on(column: str, day: date) -> pl.Expr:
-    midnight = datetime.combine(day, time(), UTC)
-    return pl.col(column).is_between(midnight, midnight + timedelta(days=1), closed="left")
+def _existing(files: Iterable[Path]) -> list[Path]:
+    return [file for file in files if file.exists()]
+
+
+def _between(column: str, first: date, last: date) -> pl.Expr:
+    start, end = (datetime.combine(day, time(), UTC) for day in (first, last + timedelta(days=1)))
+    return pl.col(column).is_between(start, end, closed="left")

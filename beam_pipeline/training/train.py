@@ -54,6 +54,13 @@ class Surroundings:
     """AIP_MODEL_DIR, where Vertex AI wants a copy of the files."""
 
 
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a date like 2026-03-14 is wanted, not {text}") from None
+
+
 def parser() -> argparse.ArgumentParser:
     """Every flag."""
     top = _Parser(
@@ -76,9 +83,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--models", required=True, metavar="PLACE", help="a folder, or gs://BUCKET/PREFIX"
     )
-    top.add_argument("--from", dest="first", type=date.fromisoformat, metavar="DATE",
+    top.add_argument("--from", dest="first", type=_date, metavar="DATE",
                      help="the first day (as_of) to take")  # fmt: skip
-    top.add_argument("--until", dest="last", type=date.fromisoformat, metavar="DATE",
+    top.add_argument("--until", dest="last", type=_date, metavar="DATE",
                      help="the last day (as_of) to take")  # fmt: skip
     top.add_argument("--split", choices=("time", "random"), default="time",
                      help="time, or random for a report only (default time)")  # fmt: skip
@@ -133,6 +140,8 @@ def _settle(assessed: Assessed, registry: Registry, surroundings: Surroundings, 
     registry.keep(report.version, files)
     if surroundings.artefacts:
         _copy(files, surroundings.artefacts)
+    if not report.passed and report.outcome == "refused":
+        sys.stderr.write(f"gate refused {report.version}\n")
     lines = [headline(report), *(f"  {reason}" for reason in report.reasons)]
     lines.append(f"{models}/{report.version}/report.json and card.html say more")
     sys.stdout.write("\n".join(lines) + "\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Protocol
 
 import apache_beam as beam
@@ -13,6 +13,7 @@ from apache_beam import typehints
 from apache_beam.pvalue import PBegin, PCollection
 
 from beam_pipeline.domain.daily import INPUTS, OUTPUTS, Span, close
+from beam_pipeline.domain.examples import ONE_DAY
 from beam_pipeline.transforms.frames import Rows
 from beam_pipeline.transforms.resources import Opens, opened
 from beam_pipeline.transforms.shard import shard_of
@@ -20,19 +21,31 @@ from beam_pipeline.transforms.shard import shard_of
 ROWS_TOGETHER = 50_000
 
 
+DAYS_TOGETHER = {"plays": 1, "ad_events": 7, "profiles": 7, "targets": 100}
+"""Days of a dataset that are read at once: a few queries, none of them too large to hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Want:
-    """A day of a dataset that is to be read."""
+    """Days of a dataset, both included, that are to be read at once."""
 
     dataset: str
-    day: date
+    first: date
+    last: date
+
+    @classmethod
+    def cut(cls, dataset: str, first: date, last: date) -> list[Want]:
+        """[first, last] in steps that can be held."""
+        step = timedelta(days=DAYS_TOGETHER[dataset])
+        starts = [first + n * step for n in range(-(-((last - first).days + 1) // step.days))]
+        return [cls(dataset, start, min(start + step - ONE_DAY, last)) for start in starts]
 
 
 class History(Protocol):
     """Where closed days are read from."""
 
-    def read(self, dataset: str, day: date) -> pl.DataFrame:
-        """INPUTS of a dataset: what was published (profiles: heard; targets: decided) that day."""
+    def read(self, dataset: str, first: date, last: date) -> pl.DataFrame:
+        """INPUTS of a dataset: published (profiles: heard; targets: decided) on these days."""
         ...
 
 
@@ -61,7 +74,9 @@ class CloseDays(beam.PTransform):
 
     def expand(self, begin: PBegin) -> PCollection[Rows]:
         """Read by day, group by customers, close."""
-        wants = [Want(name, day) for name, days in self._span.wanted().items() for day in days]
+        wants = [
+            want for name, days in self._span.wanted().items() for want in Want.cut(name, *days)
+        ]
         return (
             begin
             | "Days" >> beam.Create(wants).with_output_types(Want)
@@ -111,7 +126,7 @@ class _ReadFn(beam.DoFn):
 
     def process(self, want: Want) -> Iterable[tuple[int, Rows]]:
         schema = INPUTS[want.dataset]
-        frame = opened(self._history).read(want.dataset, want.day)
+        frame = opened(self._history).read(want.dataset, want.first, want.last)
         frame = frame.select(list(schema)).cast(schema)
         home = pl.Series(shard_of(frame["customer_id"], self._shards))
         for shard in home.unique().to_list():
@@ -128,7 +143,7 @@ class _CloseFn(beam.DoFn):
         frames: dict[str, list[pl.DataFrame]] = {}
         for rows in element[1]:
             frames.setdefault(rows.dataset, []).append(rows.frame)
-        closed = close(self._span, frames)  # type: ignore[arg-type]
+        closed = close(self._span, frames)
         for name, frame in zip(closed._fields, closed, strict=True):
             for start in range(0, frame.height, ROWS_TOGETHER):
                 yield Rows(name, frame[start : start + ROWS_TOGETHER])
