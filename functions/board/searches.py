@@ -22,7 +22,10 @@ Body = dict[str, Any]
 NOW, BEFORE = "now", "before"
 _EXACT_UP_TO = 40_000
 """Distinct counts are exact to about so many, and within 1 % above."""
-_MOST_GROUPS = 500
+_FEW = 200
+"""Of each day's index, at least so many groups are looked at for the largest of all days."""
+_EVERY_GROUP = 20_000
+"""Where a window lies before midnight and the other after it, each day knows only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,9 @@ def _grouping(chart: Chart, split: Split, times: Times) -> Body:
     if chart.span is not None and chart.span.window:
         terms["order"] = [{NOW: "desc"}, {"_key": "asc"}]
         terms["collect_mode"] = "depth_first"
+        terms["shard_size"] = _EVERY_GROUP
+    elif split.top < _FEW:
+        terms["shard_size"] = _FEW
     return {"terms": terms}
 
 

@@ -20,9 +20,9 @@ from infra.local.stack import Stack
 from tests.board.fill import Simulated, fill
 from tests.board.offers import MESSAGES, TARGETS, messages, targets, upgrades
 
-START = datetime(2026, 3, 2, 15, tzinfo=UTC)
+START = datetime(2026, 3, 1, 22, tzinfo=UTC)
 NOW = START + timedelta(hours=2, minutes=47, seconds=30)
-"""The board's clock in these tests."""
+"""The board's clock in these tests: the top lists' two windows lie on two days."""
 
 
 @dataclass

@@ -21,9 +21,9 @@ import polars as pl
 
 from beam_pipeline.domain import schemas
 from beam_pipeline.domain.counts import Counts
-from beam_pipeline.domain.readers import Reader
 from beam_pipeline.domain.decode import decode
 from beam_pipeline.domain.lines import Block
+from beam_pipeline.domain.readers import Reader
 from beam_pipeline.domain.shard import Shard
 from beam_pipeline.edges.elasticsearch import ElasticsearchConfig, apply_templates
 from beam_pipeline.edges.lookups import FileReferences

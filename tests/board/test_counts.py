@@ -11,7 +11,7 @@ import pytest
 
 from functions.board.searches import Row
 from functions.board.view import View
-from tests.board.conftest import NOW, START, Filled
+from tests.board.conftest import NOW, Filled
 
 VIEWS = [
     View("1h"),
@@ -250,7 +250,9 @@ def test_interest_lists_hold_what_the_store_holds(account: Account) -> None:
 
 
 def test_listeners_today_are_summed_up_by_customer(account: Account) -> None:
-    today = [p for p in account.plays if p["published_at"] >= START.replace(hour=0)]
+    today = [
+        p for p in account.plays if p["published_at"] >= NOW.replace(hour=0, minute=0, second=0)
+    ]
     customers = grouped(today, "customer_id")
     rows = rows_of(account, "today")
     most = sorted((len(plays) for plays in customers.values()), reverse=True)[:20]

@@ -1,0 +1,89 @@
+// Every chart in its card, drawn again only when what it shows has changed.
+
+import { wanted } from "./address.js";
+import { Drawing } from "./drawings.js";
+import * as tables from "./tables.js";
+import { theme } from "./theme.js";
+import { bucket, page, text, time } from "./words.js";
+
+const drawings = new Map();
+const shown = new Map();
+
+// Forget what is shown, so that all of it is drawn again.
+export function redraw(data, actions) {
+  shown.clear();
+  return show(data, actions);
+}
+
+// Show the data of all cards; `actions` are `region(code)` and `drill(code)`.
+export function show(data, actions) {
+  return Promise.all(
+    page.charts.map((chart) => showCard(chart, data.charts[chart.id] ?? {}, data, actions)),
+  );
+}
+
+async function showCard(chart, card, data, actions) {
+  const element = document.getElementById(chart.id);
+  const rows = card.rows ?? [];
+  element.hidden = chart.later && !rows.length && !card.failed;
+  const said = note(chart, card, data);
+  if (chart.kind !== "tile") element.querySelector(".note").textContent = said;
+  const words = card.failed ? page.words.empty.failed : emptyWords(chart, rows);
+  const state = JSON.stringify([element.hidden, rows, words, said, signals(chart, data), today()]);
+  if (shown.get(chart.id) === state) return;
+  shown.set(chart.id, state);
+  const body = element.querySelector(".body");
+  if (words !== null) {
+    drawings.get(chart.id)?.clear();
+    drawings.delete(chart.id);
+    body.replaceChildren(tables.make("p", { class: "empty" }, words));
+  } else if (chart.spec) {
+    if (!drawings.has(chart.id)) {
+      body.replaceChildren();
+      drawings.set(chart.id, new Drawing(body, chart, actions.region));
+    }
+    await drawings.get(chart.id).show(rows, signals(chart, data), theme());
+  } else {
+    const title = document.getElementById(`${chart.id}-title`).textContent;
+    fill(body, tables[chart.kind](chart, rows, { title, note: said, drill: actions.drill }));
+  }
+}
+
+function today() {
+  return new Date().toDateString();
+}
+
+function signals(chart, data) {
+  if (chart.over_time) return { from: data.axis[0], to: data.axis[1] - data.bucket };
+  if (chart.kind === "map") return { chosen: wanted().state || null };
+  return {};
+}
+
+function note(chart, card, data) {
+  const said = [];
+  if (chart.window) said.push(text("against", data.window.map(time).join("–")));
+  if (chart.over_time) said.push(bucket(data.bucket));
+  if (card.reach === "all") said.push(text("unfiltered"));
+  if (card.reach === "heard") said.push(text("listeners_there"));
+  return said.join(" · ");
+}
+
+// What stands in a card that has nothing to show; null when it has.
+function emptyWords(chart, rows) {
+  if (chart.needs === "ages" && rows.length && rows.every((row) => row.age_band === "unknown"))
+    return page.words.empty.ages;
+  if (rows.length && (chart.kind !== "figures" || rows[0].received)) return null;
+  if (chart.window) return page.words.empty.window;
+  return page.words.empty[chart.dataset] ?? page.words.empty.plays;
+}
+
+// New contents for a card; the place that was scrolled to and the focus stay.
+function fill(body, parts) {
+  const active = body.contains(document.activeElement) ? document.activeElement : null;
+  const key = active?.dataset.key;
+  const top = body.querySelector(".scroll")?.scrollTop ?? 0;
+  body.replaceChildren(...parts);
+  const scroll = body.querySelector(".scroll");
+  if (scroll) scroll.scrollTop = top;
+  if (active) (key ? body.querySelector(`[data-key="${key}"]`) : scroll)?.focus({ preventScroll: true });
+}

@@ -1,0 +1,76 @@
+// The charts that Vega draws. A view is made once and then given new rows, so nothing flickers
+// and nothing is left behind; it is made anew, out of sight, for another theme.
+
+import { vegaEmbed } from "./vega.js";
+import { page } from "./words.js";
+
+const OPTIONS = {
+  mode: "vega-lite",
+  actions: false,
+  ast: true, // expressions are interpreted: the page may not evaluate text as code
+  defaultStyle: false,
+  renderer: "canvas",
+  tooltip: { disableDefaultStyle: true, theme: "encore" },
+};
+
+export class Drawing {
+  #host;
+  #chart;
+  #onRegion;
+  #result = null;
+  #element = null;
+  #theme = null;
+  #turn = Promise.resolve();
+
+  constructor(host, chart, onRegion) {
+    this.#host = host;
+    this.#chart = chart;
+    this.#onRegion = onRegion;
+  }
+
+  // Show rows; `signals` are the parameters of the specification.
+  show(rows, signals, theme) {
+    this.#turn = this.#turn.then(() => this.#show(rows, signals, theme));
+    return this.#turn;
+  }
+
+  clear() {
+    this.#turn = this.#turn.then(() => this.#drop());
+    return this.#turn;
+  }
+
+  async #show(rows, signals, theme) {
+    if (this.#result && this.#theme === theme) {
+      const { view } = this.#result;
+      for (const [signal, value] of Object.entries(signals)) view.signal(signal, value);
+      view.data("rows", rows);
+      await view.runAsync();
+      return;
+    }
+    const element = document.createElement("div");
+    element.className = "drawing waiting";
+    this.#host.append(element);
+    const params = this.#chart.spec.params.map((parameter) =>
+      parameter.name in signals ? { ...parameter, value: signals[parameter.name] } : parameter,
+    );
+    const spec = { ...this.#chart.spec, params, datasets: { rows } };
+    const result = await vegaEmbed(element, spec, { ...OPTIONS, config: page.themes[theme] });
+    await result.view.runAsync();
+    this.#drop();
+    element.classList.remove("waiting");
+    this.#result = result;
+    this.#element = element;
+    this.#theme = theme;
+    if (this.#chart.kind === "map") {
+      result.view.addEventListener("click", (_, item) => {
+        if (item?.datum?.state) this.#onRegion(item.datum.state);
+      });
+    }
+  }
+
+  #drop() {
+    this.#result?.finalize();
+    this.#element?.remove();
+    this.#result = this.#element = this.#theme = null;
+  }
+}
