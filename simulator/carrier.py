@@ -19,35 +19,23 @@ import secrets
 import sys
 import threading
 import time
-import urllib.parse
-import urllib.request
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-VERSION = "2010-04-01"
+import httpx
+
+from simulator.carrier_http import VERSION, CarrierError, Unanswered, serving
+
 INVALID_NUMBER = "+15005550001"
 """The number that Twilio keeps for tests of what is no number."""
 FAULTS = ("busy", "broken", "lost", "silent", "invalid")
 """429; 500 before accepting; 500 after accepting; no answer after accepting; 400."""
 
 _E164 = re.compile(r"\+[1-9]\d{7,14}", re.ASCII)
-_MESSAGES = re.compile(rf"/{VERSION}/Accounts/(AC[0-9a-zA-Z]+)/Messages(?:/(SM\w+))?\.json")
-_STATUS = {20003: 401, 20404: 404, 20429: 429, 20500: 500}
-
-
-class CarrierError(Exception):
-    """An answer that is an error, as Twilio words it."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.status = _STATUS.get(code, 400)
 
 
 @dataclass(frozen=True)
@@ -116,6 +104,27 @@ class Carrier:
                     file.write(json.dumps(self.shown(message)) + "\n")
         return message
 
+    def send(self, form: Mapping[str, str]) -> dict[str, Any]:
+        """Take a message as the API does, or do wrong what the next fault says.
+
+        Raises:
+            CarrierError: for an answer that is an error.
+            Unanswered: when no answer comes.
+        """
+        fault = self.fault()
+        if fault == "busy":
+            raise CarrierError(20429, "Too Many Requests")
+        if fault == "broken":
+            raise CarrierError(20500, "An internal server error has occurred")
+        to = INVALID_NUMBER if fault == "invalid" else form.get("To", "")
+        message = self.accept(to, form.get("From", ""), form.get("Body", ""))
+        if fault == "lost":
+            raise CarrierError(20500, "An internal server error has occurred")
+        if fault == "silent":
+            self.closing.wait(self.silence_s)
+            raise Unanswered
+        return self.shown(message, "queued")
+
     def find(self, query: Mapping[str, str]) -> list[Message]:
         """The messages of a list query, the newest first."""
         with self._lock:
@@ -168,129 +177,14 @@ class Carrier:
             self.stopped.discard(sender)
         form = {"MessageSid": "SM" + secrets.token_hex(16), "AccountSid": self.account}
         form |= {"From": sender, "To": to, "Body": body, "NumMedia": "0"}
-        request = urllib.request.Request(
-            webhook,
-            data=urllib.parse.urlencode(form).encode(),
-            headers={"X-Twilio-Signature": signature(self.token, webhook, form)},
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            return error.code
+        signed = {"X-Twilio-Signature": signature(self.token, webhook, form)}
+        return httpx.post(webhook, data=form, headers=signed, timeout=30).status_code
 
 
 def signature(token: str, url: str, form: Mapping[str, str]) -> str:
     """X-Twilio-Signature: HMAC-SHA1 over the URL and the sorted fields, base64."""
     text = url + "".join(f"{name}{form[name]}" for name in sorted(form))
     return base64.b64encode(hmac.digest(token.encode(), text.encode(), hashlib.sha1)).decode()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One connection to a carrier."""
-
-    protocol_version = "HTTP/1.1"
-    carrier: Carrier
-
-    def do_GET(self) -> None:
-        self._answer(self._show)
-
-    def do_POST(self) -> None:
-        self._answer(self._send)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing."""
-
-    def _answer(self, handle: Any) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        form = dict(urllib.parse.parse_qsl(self.rfile.read(length).decode()))
-        url = urllib.parse.urlsplit(self.path)
-        try:
-            found = _MESSAGES.fullmatch(url.path)
-            if found is None:
-                raise CarrierError(20404, f"The requested resource {url.path} was not found")
-            self._authenticate(found[1])
-            status, body = handle(found[2], dict(urllib.parse.parse_qsl(url.query)), form)
-        except CarrierError as error:
-            status = error.status
-            info = f"https://www.twilio.com/docs/errors/{error.code}"
-            body = {"code": error.code, "message": str(error), "more_info": info, "status": status}
-        except ConnectionAbortedError:
-            self.close_connection = True
-            return
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def _authenticate(self, account: str) -> None:
-        carrier = self.carrier
-        both = base64.b64encode(f"{carrier.account}:{carrier.token}".encode()).decode()
-        if self.headers.get("Authorization") != f"Basic {both}" or account != carrier.account:
-            raise CarrierError(20003, "Authenticate")
-
-    def _show(self, sid: str | None, query: dict[str, str], _: object) -> tuple[int, object]:
-        carrier = self.carrier
-        if sid is not None:
-            for message in carrier.find({}):
-                if message.sid == sid:
-                    return 200, carrier.shown(message)
-            raise CarrierError(20404, "The requested resource was not found")
-        size = min(int(query.get("PageSize", "50")), 1000)
-        page = int(query.get("Page", "0"))
-        found = carrier.find(query)
-        there = found[page * size : (page + 1) * size]
-        path = urllib.parse.urlsplit(self.path).path
-        more = len(found) > (page + 1) * size
-        ask = urllib.parse.urlencode(query | {"PageSize": str(size), "Page": str(page + 1)})
-        return 200, {
-            "messages": [carrier.shown(message) for message in there],
-            "page": page,
-            "page_size": size,
-            "start": page * size,
-            "end": page * size + len(there) - 1,
-            "uri": self.path,
-            "first_page_uri": f"{path}?PageSize={size}&Page=0",
-            "previous_page_uri": None,
-            "next_page_uri": f"{path}?{ask}" if more else None,
-        }
-
-    def _send(self, sid: str | None, _: object, form: dict[str, str]) -> tuple[int, object]:
-        carrier = self.carrier
-        if sid is not None:
-            raise CarrierError(20404, "The requested resource was not found")
-        fault = carrier.fault()
-        if fault == "busy":
-            raise CarrierError(20429, "Too Many Requests")
-        if fault == "broken":
-            raise CarrierError(20500, "An internal server error has occurred")
-        to = INVALID_NUMBER if fault == "invalid" else form.get("To", "")
-        message = carrier.accept(to, form.get("From", ""), form.get("Body", ""))
-        if fault == "lost":
-            raise CarrierError(20500, "An internal server error has occurred")
-        if fault == "silent":
-            carrier.closing.wait(carrier.silence_s)
-            raise ConnectionAbortedError
-        return 201, carrier.shown(message, "queued")
-
-
-@contextmanager
-def serving(carrier: Carrier, port: int = 0) -> Iterator[str]:
-    """The carrier on a port of this machine, 0 for any free one; its base URL."""
-    handler = type("Handler", (_Handler,), {"carrier": carrier})
-    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        carrier.closing.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _day(message: Message) -> str:

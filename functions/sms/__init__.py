@@ -1,0 +1,1 @@
+"""The door that text messages leave by."""
