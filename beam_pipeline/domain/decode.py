@@ -125,12 +125,15 @@ def _structs(
         suspects |= lines.quotes() > rules.quotes
     if not suspects.any():
         return found, rows
-    for row in np.flatnonzero(suspects):
-        reason = _verdict(rules, lines, int(row), own_times)
+    for row in np.flatnonzero(suspects).tolist():
+        if found[row] is not None and events.is_plainly_unique(lines.line(row)):
+            suspects[row] = False
+            continue
+        reason = _verdict(rules, lines, row, own_times)
         if reason is None:
             suspects[row] = False
         else:
-            refused.append(_refuse(lines, int(row), reason))
+            refused.append(_refuse(lines, row, reason))
     rows = np.flatnonzero(~suspects)
     return [found[row] for row in rows], rows
 

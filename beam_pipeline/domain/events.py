@@ -219,7 +219,7 @@ def decode_line(
         event: Play | AdEvent = decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise explain(rules, line, own_time=published_ms is None) from None
-    if line.count(b'"') > rules.quotes:
+    if line.count(b'"') > rules.quotes and not is_plainly_unique(line):
         _object(line)
     at = Instant.parse(getattr(event, rules.time_field)).ms
     if isinstance(event, Play):
@@ -307,6 +307,26 @@ def _integer(digits: str) -> int:
     if len(digits) <= 20:
         return int(digits)
     return -1 if digits[0] == "-" else MAX_ID + 1
+
+
+def is_plainly_unique(line: bytes) -> bool:
+    """Whether a glance tells that no name stands twice in this JSON object.
+
+    Its quotation marks are those of its names and strings, each counted once: a name that stands
+    twice would leave two over. Nested values and escapes take more than a glance.
+    """
+    if b"\\" in line:
+        return False
+    try:
+        values = msgspec.json.decode(line).values()
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+    marks = 0
+    for value in values:
+        if isinstance(value, dict | list):
+            return False
+        marks += 4 if isinstance(value, str) else 2
+    return marks == line.count(b'"')
 
 
 def stated_time(line: bytes, otherwise_ms: int) -> int:

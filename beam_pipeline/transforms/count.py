@@ -38,7 +38,6 @@ from beam_pipeline.transforms.frames import Change, ChangeCoder, Rows
 _LEDGER = "ledger"
 _COMPACT_AFTER = 300_000
 """Rows in the bag before it is compacted, and never before it has doubled."""
-_ONLY_KEY = 0
 _CELL = ("dimension", "value", "label", "bucket")
 
 
@@ -65,30 +64,26 @@ class CountCollections:
 
 
 class Count(beam.PTransform):
-    """PCollection[Change] → CountCollections."""
+    """PCollection[tuple[int, Change]], all under one key → CountCollections."""
 
     def __init__(self, pace: Pace) -> None:
         super().__init__()
         self._pace = pace
 
-    def expand(self, changes: PCollection[Change]) -> CountCollections:
+    def expand(self, changes: PCollection[tuple[int, Change]]) -> CountCollections:
         """Choose the shell by whether the input ends."""
-        keyed = changes | "To one sum" >> beam.Map(_keyed).with_output_types(tuple[int, Change])
+        changes.element_type = typehints.Tuple[int, Change]
         if changes.is_bounded:
             rows = (
-                keyed
+                changes
                 | "Group changes" >> beam.GroupByKey()
                 | "Sum changes" >> beam.ParDo(_SumFn()).with_output_types(Rows)
             )
             return CountCollections(live=rows, ledger=rows)
-        outputs = keyed | "Running sum" >> beam.ParDo(
+        outputs = changes | "Running sum" >> beam.ParDo(
             _RunningSumFn(self._pace, secrets.token_hex(8))
         ).with_outputs(_LEDGER, main="live")
         return CountCollections(live=outputs["live"], ledger=outputs[_LEDGER])
-
-
-def _keyed(change: Change) -> tuple[int, Change]:
-    return _ONLY_KEY, change
 
 
 def _rows(counts: Counts, reader: Reader) -> Iterable[Rows]:

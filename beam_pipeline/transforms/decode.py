@@ -15,7 +15,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from beam_pipeline.domain.counts import no_delta
 from beam_pipeline.domain.decode import Decoded, decode
 from beam_pipeline.domain.lines import Block
-from beam_pipeline.transforms.frames import Change, Events, Rows
+from beam_pipeline.transforms.frames import ONE_KEY, Change, Events, Rows
 
 _DEAD_LETTERS, _CHANGES = "dead letters", "changes"
 
@@ -29,7 +29,7 @@ class DecodedCollections:
 
     events: PCollection[Events]
     dead_letters: PCollection[Rows]
-    changes: PCollection[Change]
+    changes: PCollection[tuple[int, Change]]
 
 
 class Decode(beam.PTransform):
@@ -81,4 +81,4 @@ class _DecodeFn(beam.DoFn):
         if decoded.dead_letters.height:
             self._rejected.inc(decoded.dead_letters.height)
             yield TaggedOutput(_DEAD_LETTERS, Rows("dead_letters", decoded.dead_letters))
-            yield TaggedOutput(_CHANGES, Change(no_delta(), decoded.health))
+            yield TaggedOutput(_CHANGES, (ONE_KEY, Change(no_delta(), decoded.health)))

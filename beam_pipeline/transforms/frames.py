@@ -11,6 +11,8 @@ import polars as pl
 from apache_beam import coders
 from apache_beam.coders.typecoders import registry
 
+ONE_KEY = 0
+
 
 class Events(NamedTuple):
     """Decoded events, not yet deduplicated."""
@@ -22,7 +24,7 @@ class Events(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What a batch adds to the counts."""
+    """What a batch adds to the counts; it travels under ONE_KEY, to one sum."""
 
     delta: pl.DataFrame
     """DELTA."""

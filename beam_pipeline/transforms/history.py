@@ -28,7 +28,7 @@ from beam_pipeline.domain.history import History, MemoryStorage
 from beam_pipeline.domain.profiles import PROFILED, profiles
 from beam_pipeline.domain.references import Places, References
 from beam_pipeline.domain.shard import KEPT, Outcome, Shard
-from beam_pipeline.transforms.frames import Change, Events, FrameCoder, Rows
+from beam_pipeline.transforms.frames import ONE_KEY, Change, Events, FrameCoder, Rows
 from beam_pipeline.transforms.resources import Opens, opened
 
 _CHANGES = "changes"
@@ -41,7 +41,7 @@ class HistoryCollections:
     """The outputs of TrackHistory."""
 
     rows: PCollection[Rows]
-    changes: PCollection[Change]
+    changes: PCollection[tuple[int, Change]]
 
 
 class TrackHistory(beam.PTransform):
@@ -84,7 +84,7 @@ def _elements(outcome: Outcome) -> Iterable[object]:
         if frame.height:
             yield Rows(dataset, frame)
     if outcome.health.height:
-        yield TaggedOutput(_CHANGES, Change(outcome.delta, outcome.health))
+        yield TaggedOutput(_CHANGES, (ONE_KEY, Change(outcome.delta, outcome.health)))
 
 
 _indexes: dict[tuple[str, int], tuple[bytes, Shard]] = {}
