@@ -1,4 +1,5 @@
--- Where is it listened: plays, listeners, share of plays on a phone and the artist most played, by state.
+-- Where do people listen? Plays, listeners, share of plays on a phone and the artist most played,
+-- by state.
 DECLARE since TIMESTAMP DEFAULT TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 7 DAY);
 DECLARE until TIMESTAMP DEFAULT CURRENT_TIMESTAMP();
 

@@ -1,4 +1,4 @@
--- Who listens: plays, listeners and share of plays on a phone by gender and age band.
+-- Who listens? Plays, listeners and share of plays on a phone, by gender and age band.
 DECLARE since TIMESTAMP DEFAULT TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 7 DAY);
 DECLARE until TIMESTAMP DEFAULT CURRENT_TIMESTAMP();
 
