@@ -7,7 +7,7 @@ an hour. Only plays of the last hours are held.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +21,8 @@ from simulator.rules import DAY_MS, ENOUGH, FIVE_MS, HALF_HOUR_MS, HOUR_MS
 
 HANDFUL = 20_000
 Ints = npt.NDArray[np.int64]
+Windows = list[tuple[int, int, int, int]]
+"""Start and end in ms; first and last row (exclusive) of the plays in it."""
 
 HEARD = pl.Schema(
     {
@@ -77,50 +79,39 @@ class Recent:
 
 @dataclass(frozen=True, eq=False)
 class Dimensions:
-    """The keys of every dimension as small codes, and their names."""
+    """The keys of every dimension as small codes, and their names; code 0 is unknown."""
 
     people: People
     catalogue: Catalogue
     places: Places
 
-    def coded(self, heard: pl.DataFrame) -> pl.DataFrame:
-        """Columns played, customer_id and one of codes for each dimension; -1 is unknown."""
-        person, track = heard["person"].to_numpy(), heard["track"].to_numpy()
-        known = person >= 0
+    def of(self, plays: pl.DataFrame) -> dict[str, tuple[Ints, pl.Series]]:
+        """For each dimension the code of each HEARD play, and the names by code."""
+        person, track = plays["person"].to_numpy(), plays["track"].to_numpy()
+        tracks, track_code = np.unique(plays["track_id"].to_numpy(), return_inverse=True)
 
-        def of(trait: np.ndarray) -> np.ndarray:
-            return np.where(known, trait[person], -1).astype(np.int64)
+        def of_person(trait: npt.NDArray[np.int8]) -> Ints:
+            return np.where(person >= 0, trait[person], -1).astype(np.int64)
 
-        return heard.select(
-            "played",
-            "customer_id",
-            device=pl.col("mobile").cast(pl.Int64),
-            gender=of(self.people.gender),
-            age_band=of(self.people.band),
-            level=of(self.people.level),
-            state=self.places.state_codes[heard["place"].to_numpy()],
-            track="track_id",
-            artist=np.where(track >= 0, self.catalogue.artist_codes[track], -1),
-            all=pl.lit(0, pl.Int64),
-        )
-
-    def named(self, dimension: str, codes: pl.Series) -> pl.Series:
-        """The keys as the stores write them."""
-        if dimension == "track":
-            return codes.cast(pl.String)
-        names = {
-            "device": ("pc", "mobile"),
-            "gender": GENDERS,
-            "age_band": BANDS,
-            "level": LEVELS,
-            "state": self.places.state_names,
-            "artist": self.catalogue.artist_names,
-            "all": ("all",),
-        }[dimension]
-        code = codes.to_numpy()
-        name = pl.Series(names, dtype=pl.String).gather(np.clip(code, 0, len(names) - 1))
-        known = pl.Series((code >= 0) & (code < len(names)))
-        return name.zip_with(known, pl.Series([UNKNOWN]).new_from_index(0, len(code)))
+        coded: dict[str, tuple[Ints, Iterable[str]]] = {
+            "device": (plays["mobile"].cast(pl.Int64).to_numpy(), ("pc", "mobile")),
+            "gender": (of_person(self.people.gender), GENDERS),
+            "age_band": (of_person(self.people.band), BANDS),
+            "level": (of_person(self.people.level), LEVELS),
+            "state": (
+                self.places.state_codes[plays["place"].to_numpy()],
+                self.places.state_names,
+            ),
+            "track": (track_code, map(str, tracks)),
+            "artist": (
+                np.where(track >= 0, self.catalogue.artist_codes[track], -1),
+                self.catalogue.artist_names,
+            ),
+            "all": (np.zeros(len(person), np.int64), ("all",)),
+        }
+        return {
+            name: (code + 1, pl.Series([UNKNOWN, *names])) for name, (code, names) in coded.items()
+        }
 
 
 def listening(plays: pl.DataFrame, start: int, end: int, dimensions: Dimensions) -> pl.DataFrame:
@@ -128,64 +119,54 @@ def listening(plays: pl.DataFrame, start: int, end: int, dimensions: Dimensions)
 
     `plays` holds, by time, the HEARD plays from half an hour before `start` up to `end`.
     """
-    played = plays["played"].to_numpy()
+    played, customers = plays["played"].to_numpy(), plays["customer_id"].to_numpy()
     ends = np.arange(start + FIVE_MS, end + FIVE_MS, FIVE_MS)
     spans = [(int(end) - length, int(end)) for end in ends for length in (FIVE_MS, HALF_HOUR_MS)]
-    coded = dimensions.coded(plays)
+    coded = dimensions.of(plays)
     counted = [
-        _count(coded, dimension, windows)
+        _count(dimension, *coded[dimension], customers, windows)
         for windows in _handfuls(played, spans)
-        for dimension in coded.columns[2:]
+        for dimension in coded
     ]
-    if not counted:
-        return pl.DataFrame(schema=LISTENING)
-    by_dimension = pl.concat(counted).partition_by("dimension", as_dict=True)
-    return pl.concat(
-        part.with_columns(key=dimensions.named(str(dimension), part["key"]))
-        for (dimension,), part in by_dimension.items()
-    ).select(
-        pl.col("window_start", "window_end").cast(TIME), "dimension", "key", "plays", "listeners"
-    )
+    return pl.concat(counted) if counted else pl.DataFrame(schema=LISTENING)
 
 
-def _handfuls(played: Ints, spans: list[tuple[int, int]]) -> Iterator[pl.DataFrame]:
-    """A row for each play in each window: row (of `played`), window_start, window_end.
+def _handfuls(played: Ints, spans: list[tuple[int, int]]) -> Iterator[Windows]:
+    """The windows that hold plays, in order.
 
-    Several windows come together while they hold few plays, so that a quiet hour costs little.
+    Several come together while they hold few plays, so that a quiet hour costs little.
     """
-    handful: list[tuple[int, int, int, int]] = []
+    handful: Windows = []
     for span, (first, last) in zip(spans, np.searchsorted(played, spans).tolist(), strict=True):
         if first < last:
             handful.append((*span, first, last))
         if sum(last - first for *_, first, last in handful) >= HANDFUL:
-            yield _rows(handful)
+            yield handful
             handful = []
     if handful:
-        yield _rows(handful)
+        yield handful
 
 
-def _rows(windows: list[tuple[int, int, int, int]]) -> pl.DataFrame:
-    """Windows (start, end, first row, last row) as one row for each play in each."""
-    start, end, first, last = np.array(windows).T
-    return pl.DataFrame(
-        {
-            "row": np.concatenate([np.arange(f, t) for f, t in zip(first, last, strict=True)]),
-            "window_start": np.repeat(start, last - first),
-            "window_end": np.repeat(end, last - first),
-        }
-    )
-
-
-def _count(coded: pl.DataFrame, dimension: str, windows: pl.DataFrame) -> pl.DataFrame:
+def _count(
+    dimension: str, codes: Ints, names: pl.Series, customers: Ints, windows: Windows
+) -> pl.DataFrame:
     """Plays and distinct listeners of each window by the key of one dimension."""
-    plays = windows.with_columns(
-        key=coded[dimension].gather(windows["row"]),
-        customer_id=coded["customer_id"].gather(windows["row"]),
+    start, end, first, last = np.array(windows).T
+    row = np.concatenate([np.arange(*rows) for rows in zip(first, last, strict=True)])
+    window = np.repeat(np.arange(len(windows)), last - first)
+    width = len(names)
+    groups = pl.DataFrame({"group": window * width + codes[row], "customer": customers[row]})
+    counted = groups.group_by("group").agg(
+        plays=pl.len().cast(pl.Int64), listeners=pl.n_unique("customer").cast(pl.Int64)
     )
-    return (
-        plays.group_by("window_start", "window_end", "key")
-        .agg(plays=pl.len().cast(pl.Int64), listeners=pl.n_unique("customer_id").cast(pl.Int64))
-        .with_columns(dimension=pl.lit(dimension))
+    window, code = np.divmod(counted["group"].to_numpy(), width)
+    return counted.select(
+        window_start=pl.Series(start[window]).cast(TIME),
+        window_end=pl.Series(end[window]).cast(TIME),
+        dimension=pl.lit(dimension),
+        key=names.gather(code),
+        plays="plays",
+        listeners="listeners",
     )
 
 

@@ -10,6 +10,10 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
+REPETITIVE = frozenset({
+    "zip", "state", "location", "title", "artist", "gender", "age_band", "level", "campaign",
+    "dimension", "key", "kind", "reason", "expected", "flaw", "ad", "action",
+})  # fmt: skip
 COUNTS = ("plays", "morning", "afternoon", "evening", "night", "mobile", "distinct_tracks")
 
 

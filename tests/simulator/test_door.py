@@ -99,6 +99,7 @@ def served() -> Iterator[Served]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             self.tell(*ingest.offer(self.path, self.headers))

@@ -134,15 +134,18 @@ def test_some_bursts_stand_on_the_edge_of_the_half_hour(simulate: Simulate) -> N
     assert {half_hour, half_hour + timedelta(milliseconds=1)} <= spans
 
 
-def test_listeners_come_and_go(simulate: Simulate) -> None:
-    leaving = simulate("--days", "21", "--rate", "0.1", "--churn", "0.6", "--offers", "0")
-    days = (
-        leaving.key("plays").group_by(pl.col("played_at").dt.date().alias("day")).len().sort("day")
-    )
-    counts = days["len"].to_list()
+def test_listeners_come_and_go(simulate: Simulate, customers: Path) -> None:
+    weeks = simulate("--days", "21", "--rate", "0.1", "--churn", "0.6", "--offers", "0")
+    plays = weeks.key("plays")
+    counts = [plays.filter(pl.col("played_at").dt.day() == day).height for day in range(2, 23)]
     assert sum(counts[:7]) > 1.2 * sum(counts[-7:])
-    signed = leaving.key("plays").group_by("customer_id").agg(pl.min("played_at"))
-    assert signed.height > 400
+    with customers.open(encoding="utf-8") as file:
+        newcomers = {
+            int(row["CustID"])
+            for row in csv.DictReader(file)
+            if "03/03/2026" <= row["SignDate"] <= "03/21/2026" and row["SignDate"][-4:] == "2026"
+        }
+    assert newcomers & set(plays["customer_id"])
 
 
 def test_nobody_listens_before_they_sign_up_or_after_they_closed(
