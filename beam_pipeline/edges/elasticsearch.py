@@ -18,6 +18,7 @@ from elasticsearch import Elasticsearch
 from beam_pipeline.domain.schemas import PUBLISH_TIME, TIMESTAMP
 from beam_pipeline.edges.bulk import Bulk, Unchanged, Verdicts
 from beam_pipeline.edges.retry import Outage
+from beam_pipeline.edges.secrets import resolve
 from beam_pipeline.edges.sinks import Clock, Refused, dead_letters, no_dead_letters, utc_now
 
 LONGEST_KEY = 256
@@ -26,7 +27,7 @@ LONGEST_KEY = 256
 
 @dataclass(frozen=True, slots=True)
 class ElasticsearchConfig:
-    """Where Elasticsearch is; `api_key` for the cloud, `timeout` in seconds for one request."""
+    """Where Elasticsearch is; `api_key` for the cloud, or a reference to it; `timeout` in seconds."""
 
     url: str
     api_key: str | None = field(default=None, repr=False)
@@ -37,7 +38,7 @@ class ElasticsearchConfig:
         logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)
         return Elasticsearch(
             self.url,
-            api_key=self.api_key,
+            api_key=resolve(self.api_key) if self.api_key else None,
             request_timeout=self.timeout,
             max_retries=0,
             retry_on_timeout=False,

@@ -8,6 +8,8 @@ nothing.
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,11 +28,15 @@ from redis.exceptions import (
 )
 
 from beam_pipeline.edges.retry import Outage
+from beam_pipeline.edges.secrets import resolve
 from beam_pipeline.edges.sinks import no_dead_letters
 
 PROGRESS = "progress"
+SAY_EVERY_SECONDS = 60.0
 TIMEOUT_SECONDS = 5.0
 COMMANDS_A_PIPELINE = 2_000
+
+log = logging.getLogger(__name__)
 
 TRANSIENT = (
     ConnectionError,
@@ -48,10 +54,12 @@ TRANSIENT = (
 def connect(url: str) -> Redis:
     """A client that connects when first asked and gives up on an answer after 5 s.
 
+    `url` may be a reference to a secret (`secrets.resolve`).
+
     `rediss://…?ssl_ca_certs=FILE` speaks TLS with an instance's own authority.
     """
     return Redis.from_url(
-        url,
+        resolve(url),
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         health_check_interval=30,
@@ -123,11 +131,15 @@ class Progress:
     def __init__(self, client: Redis, outage: Outage | None = None) -> None:
         self._client = client
         self._outage = outage or Outage("Redis")
+        self._said = 0.0
 
     def record(self, store: str, published_ms: int, publish_time_ms: int) -> None:
         """`store` holds plays up to these moments (epoch ms); an earlier one changes nothing."""
         scores = {f"{store}:published_at": published_ms, f"{store}:publish_time": publish_time_ms}
         self._outage.call(lambda: self._client.zadd(PROGRESS, scores, gt=True), TRANSIENT)
+        if time.monotonic() - self._said >= SAY_EVERY_SECONDS:
+            self._said = time.monotonic()
+            log.info("progress %s published_ms=%d", store, published_ms)
 
     def reached(self, stores: Sequence[str]) -> int | None:
         """The publish time (epoch ms) that all of `stores` have reached; None if one has none."""
