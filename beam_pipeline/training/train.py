@@ -90,8 +90,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--split", choices=("time", "random"), default="time",
                      help="time, or random for a report only (default time)")  # fmt: skip
     top.add_argument("--seed", type=int, default=1, metavar="N", help="of the random split (1)")
-    top.add_argument("--candidate", type=Path, metavar="FILE",
-                     help="judge what the Spark trainer fitted on these examples")  # fmt: skip
+    top.add_argument("--candidate", metavar="FILE",
+                     help="judge what Spark fitted on these examples, gs:// too")  # fmt: skip
     top.add_argument("--bigquery-endpoint", metavar="URL", help="an emulator's address")
     top.add_argument("--bigquery-grpc-endpoint", metavar="HOST:PORT", help="an emulator's address")
     return top
@@ -206,11 +206,13 @@ def _live(registry: Registry, examples: Examples) -> tuple[Model | None, str]:
     return live, f"the live model {live.version}"
 
 
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"Cannot read {path}: {error.strerror}") from error
+def _content(place: str) -> bytes:
+    """A file's content; a folder's, or gs://."""
+    folder, _, name = place.rpartition("/")
+    found = open_objects(folder or ".").read(name)
+    if found is None:
+        raise BadInput(f"There is no file {place}")
+    return found.content
 
 
 def _copy(files: dict[str, bytes], place: str) -> None:
