@@ -27,7 +27,7 @@ LONGEST_KEY = 256
 
 @dataclass(frozen=True, slots=True)
 class ElasticsearchConfig:
-    """Where Elasticsearch is; `api_key` for the cloud, or a reference to it; `timeout` in seconds."""
+    """Where Elasticsearch is; `api_key` or a reference to it for the cloud; `timeout` in s."""
 
     url: str
     api_key: str | None = field(default=None, repr=False)
