@@ -17,6 +17,8 @@ from infra.local.services import SERVICES
 from infra.local.stack import Ports, Stack
 
 EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
+LONGEST_BACKLOG = 110
+"""Minutes; plays of two hours ago would be too late."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -55,6 +57,13 @@ def parser() -> argparse.ArgumentParser:
     )
     live.add_argument(
         "--rate", type=_positive, default=20.0, metavar="R", help="plays a second, on average (20)"
+    )
+    live.add_argument(
+        "--backlog",
+        type=_minutes,
+        default=60,
+        metavar="MINUTES",
+        help="of plays that are posted first, as fast as it goes (60; at most 110)",
     )
     live.add_argument("--seed", type=int, default=1, metavar="N", help="of the listeners (1)")
     down = commands.add_parser("down", help="stop what was started, by its recorded ids")
@@ -98,6 +107,12 @@ def _service(text: str) -> str:
     if text not in SERVICES:
         raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(SERVICES)}")
     return text
+
+
+def _minutes(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= LONGEST_BACKLOG:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {LONGEST_BACKLOG}")
+    return int(text)
 
 
 def _positive(text: str) -> float:
@@ -149,7 +164,7 @@ def demo(args: argparse.Namespace) -> int:
     from infra.local import demo as whole
     from infra.local.parts import Traffic
 
-    traffic = Traffic(rate=args.rate, live_s=args.live_s, seed=args.seed)
+    traffic = Traffic(args.rate, args.live_s, args.backlog, args.seed)
     return whole.run(args.home.resolve(), replace(Ports(), **dict(args.port)), traffic)
 
 

@@ -202,8 +202,9 @@ def run(home: Path, ports: Ports, traffic: parts.Traffic) -> int:
         for number in STOPPING:
             signal.signal(number, signal.SIG_IGN)
         demo.display.settle()
-        demo.display.step("stopping")
+        demo.display.step("stopping …")
         demo.stop()
+        demo.display.step("everything is stopped")
         stack.release()
 
 

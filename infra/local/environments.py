@@ -98,8 +98,8 @@ def _copy_extensions() -> None:
 
 def _uv(python: Path, lock: Path, venv: Path) -> None:
     """Install exactly what a lock names. Compiled at once: every start after it is far quicker."""
-    command = [python, "-m", "uv", "pip", "sync", "--quiet", "--compile-bytecode"]
-    _run([*command, "--python", venv / "bin" / "python", lock], venv)
+    sync = ("-m", "uv", "pip", "sync", "--quiet", "--compile-bytecode")
+    _run([python, *sync, "--python", venv / "bin" / "python", lock], venv)
 
 
 def _make(venv: Path, interpreter: pythons.Interpreter) -> None:

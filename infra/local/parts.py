@@ -47,11 +47,11 @@ class Reference:
 
 @dataclass(frozen=True)
 class Traffic:
-    """What the simulator posts: an hour of plays at once, then live, for `live_s` or for good."""
+    """What the simulator posts: minutes of plays at once, then live, for `live_s` or for good."""
 
     rate: float = 20.0
     live_s: float | None = None
-    backlog: str = "1h"
+    backlog: int = 60
     seed: int = 1
 
 
@@ -134,7 +134,7 @@ def listeners(
         *("-m", "simulator", "http", "--url", f"http://{HOST}:{stack.ports.ingest}"),
         *("--key-id", KEY_ID, "--secret-file", caller.secret_file),
         *("--customers", reference.customers_file, "--tracks", reference.tracks_file),
-        *("--backlog", traffic.backlog, *live, "--rate", f"{traffic.rate:g}"),
+        *("--backlog", f"{traffic.backlog}m", *live, "--rate", f"{traffic.rate:g}"),
         *("--seed", str(traffic.seed), "--faults", "usual"),
         *("--key", key, "--status", status, "--batch", "1000"),
     )

@@ -41,7 +41,7 @@ class Snapshot:
 class Watch:
     """Looks into the stores again and again, in its own thread, while the context is open.
 
-    A count over all of BigQuery's tables costs more than one of Elasticsearch, so it is rarer.
+    Asking for all of BigQuery's tables costs more than asking Elasticsearch, so it is rarer.
     """
 
     def __init__(self, stores: Stores) -> None:

@@ -1,0 +1,91 @@
+"""The demo, whole: from nothing to reconciled stores, and from a signal to nothing left."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from infra.local import processes
+from infra.local.paths import ROOT
+from infra.local.stack import Ports, is_busy
+
+PATIENCE_S = 600
+
+
+@contextmanager
+def demo(home: Path, ports: Ports, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """A demo as `make demo` starts it, little played, on free ports; ended whatever happens."""
+    flags = [f"--port={name}={number}" for name, number in asdict(ports).items()]
+    command = [sys.executable, "-m", "infra.local", "demo", "--home", str(home)]
+    little = ["--rate", "5", "--backlog", "5"]
+    process = subprocess.Popen(
+        [*command, *little, *flags, *words],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=None,
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE_S)
+        processes.stop_all(home / "run")
+
+
+def assert_nothing_is_left(home: Path, ports: Ports) -> None:
+    assert processes.read_records(home / "run") == []
+    assert [port for port in asdict(ports).values() if is_busy(port)] == []
+
+
+@pytest.mark.slow
+def test_a_demo_with_a_length_finds_everything_it_sent_and_leaves_nothing_running(
+    tmp_path: Path,
+) -> None:
+    ports = Ports.free()
+    with demo(tmp_path, ports, "--for", "5") as process:
+        shown, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, shown
+    assert "nothing is missing, nothing is too many" in shown
+    assert "differs" not in shown
+    assert_nothing_is_left(tmp_path, ports)
+
+
+@pytest.mark.slow
+def test_a_demo_that_is_asked_to_stop_stops_all_of_it(tmp_path: Path) -> None:
+    ports = Ports.free()
+    with demo(tmp_path, ports) as process:
+        assert process.stdout is not None
+        started = next(line for line in process.stdout if "backlog" in line)
+        assert started
+        names = {record.name for record in processes.read_records(tmp_path / "run")}
+        assert {"demo", "pubsub", "ingest", "pipeline", "listeners"} <= names
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_S) == 0
+    assert_nothing_is_left(tmp_path, ports)
+
+
+@pytest.mark.slow
+def test_a_demo_whose_pipeline_dies_says_so_and_stops_the_rest(tmp_path: Path) -> None:
+    ports = Ports.free()
+    with demo(tmp_path, ports) as process:
+        record = wait_for(tmp_path / "run" / "pipeline.json")
+        os.kill(record.pid, signal.SIGKILL)
+        process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 2
+    assert_nothing_is_left(tmp_path, ports)
+
+
+def wait_for(file: Path) -> processes.Record:
+    deadline = time.monotonic() + PATIENCE_S
+    while (record := processes.read_record(file)) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return record
