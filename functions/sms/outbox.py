@@ -85,11 +85,14 @@ class Outbox:
             pass
 
     def take_over(self, idle_s: float) -> Iterator[list[Entry]]:
-        """What other runs have begun and left, each entry once."""
+        """What other runs have begun and left, each entry once and by itself.
+
+        By itself, so that one on which a run dies costs those behind it none of their tries.
+        """
         cursor = "0-0"
         while True:
             cursor, found, *_ = self._client.xautoclaim(
-                STREAM, GROUP, CONSUMER, int(idle_s * 1000), cursor, count=BATCH
+                STREAM, GROUP, CONSUMER, int(idle_s * 1000), cursor, count=1
             )
             if found:
                 yield self._entries(found)

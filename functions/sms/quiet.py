@@ -28,7 +28,7 @@ EVERYWHERE = (
 
 def zones_of(zip_code: str | None) -> Sequence[str]:
     """The zones that somebody with this zip may live in; about a second when first asked."""
-    zone = _zones().get(zip_code or "")
+    zone = _zones().get(zip_code) if zip_code else None
     return EVERYWHERE if zone is None else (zone,)
 
 
