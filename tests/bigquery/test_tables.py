@@ -84,7 +84,9 @@ def days(table: bigquery.Table) -> object:
     return partition and (partition.field, partition.type_)
 
 
-def test_making_the_tables_again_adds_a_column_that_a_schema_file_has_gained(warehouse: Warehouse) -> None:
+def test_making_the_tables_again_adds_a_column_that_a_schema_file_has_gained(
+    warehouse: Warehouse,
+) -> None:
     client, name = warehouse.client, f"{warehouse.config.project}.gains.health"
     client.create_dataset("gains", exists_ok=True)
     client.delete_table(name, not_found_ok=True)
