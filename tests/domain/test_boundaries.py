@@ -60,6 +60,13 @@ def test_a_late_first_play_moves_since_back_and_peak_up() -> None:
     assert held.interests == {(1, 10): (NOON + 20 * MINUTE, NOON + 31 * MINUTE, 4)}
 
 
+def test_an_old_play_that_arrives_between_does_not_hide_the_plays_before_it() -> None:
+    minutes = {"a": 0, "b": 10, "old": -90, "older": -120, "c": 30}
+    plays = [play(name, NOON + minute * MINUTE) for name, minute in minutes.items()]
+    held = stored(*([event] for event in plays))
+    assert held.interests == {(1, 10): (NOON + HALF_HOUR, NOON + HALF_HOUR, 3)}
+
+
 def test_peak_is_the_largest_count_and_latest_the_last_that_qualifies() -> None:
     minutes = [0, 1, 2, 3, 30, 59, 60]
     held = stored([play(f"p{minute}", NOON + minute * MINUTE) for minute in minutes])

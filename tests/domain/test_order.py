@@ -13,6 +13,7 @@ from tests.domain.harness import Domain, Held
 from tests.oracle import Message, account
 from tests.oracle_lines import DAY, MINUTE
 from tests.strategies import (
+    NOON,
     REFERENCE,
     Sent,
     batches_of,
@@ -170,12 +171,31 @@ def test_a_bounded_run_gives_the_stores_of_the_stream_in_order_of_publication(
     assert_same(whole.finish(), expected(in_order))
 
 
+@a_share(0.6)
+@given(
+    st.lists(st.integers(-18, 18).map(lambda n: n * 10 * MINUTE), min_size=3, max_size=20),
+    st.lists(st.integers(1, 9), min_size=20, max_size=20),
+)
+def test_one_listener_of_one_track_in_any_order_gives_the_interest_of_the_oracle(
+    moments: list[int], sizes: list[int]
+) -> None:
+    events = [
+        Sent("play", str(number), 1, NOON + moment, NOON + moment)
+        for number, moment in enumerate(moments)
+    ]
+    domain, left = Domain(REFERENCE), events
+    for size in sizes:
+        domain.feed(messages_of(left[:size]))
+        left = left[size:]
+    assert domain.finish().interests == account(messages_of(events), REFERENCE).interests()
+
+
 @a_share(0.2)
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_hundreds_of_plays_in_any_order_give_the_stores_of_the_oracle(
     minutes: Sequence[int], random: Any
 ) -> None:
-    start = 1_772_366_400_000 + 20 * DAY
+    start = NOON + 20 * DAY
     events = []
     for customer in range(1, 6):
         for number in range(60):
