@@ -1,35 +1,39 @@
 #!/usr/bin/env bash
 # 06-bigquery.sh [--dry-run]
 #
-# The dataset, its tables and its views, from bigquery/: ddl/*.sql makes what is missing,
-# schemas/*.json is what tables that are there are brought to (columns can be added, never taken
-# away), views/*.sql replaces the views. Both in the order of their names.
+# The dataset, its tables and its views, from bigquery/: ddl/*.sql makes the tables that are missing,
+# those that are there are brought to schemas/*.json (columns can be added, never taken away), and
+# views/*.sql replaces the views.
 
 source "$(dirname "$0")/lib.sh"
 begin "$@"
 
 BQ=(bq --project_id="$PROJECT" --headless --quiet)
 
-sql() { run_from "$1" "${BQ[@]}" query --use_legacy_sql=false --dataset_id="$PROJECT:$DATASET" --location="$LOCATION"; }
+# all_of FOLDER: its files as one script
+all_of() {
+  mkdir -p "$BUILD"
+  cat "$ROOT/bigquery/$1"/*.sql >"$BUILD/$1.sql"
+  run_from "$BUILD/$1.sql" "${BQ[@]}" query --use_legacy_sql=false --location="$LOCATION" --max_child_jobs=1
+}
 
 if exists "${BQ[@]}" show --dataset "$PROJECT:$DATASET"; then
+  was_there=1
   run "${BQ[@]}" update --dataset --set_label=app:encore --set_label="env:$ENVIRONMENT" "$PROJECT:$DATASET"
 else
+  was_there=
   run "${BQ[@]}" mk --dataset --location="$LOCATION" --label=app:encore --label="env:$ENVIRONMENT" \
     --description="Encore: plays, interests, listening, targets and what was learned" \
     "$PROJECT:$DATASET"
 fi
 
-for file in "$ROOT"/bigquery/ddl/*.sql; do
-  table=$(basename "$file" .sql)
-  schema=$ROOT/bigquery/schemas/$table.json
-  if [[ -f $schema ]] && exists "${BQ[@]}" show "$PROJECT:$DATASET.$table"; then
-    run "${BQ[@]}" update --schema="$schema" "$PROJECT:$DATASET.$table"
-  else
-    sql "$file"
-  fi
-done
-for file in "$ROOT"/bigquery/views/*.sql; do sql "$file"; done
+all_of ddl
+if [[ $was_there ]]; then
+  for schema in "$ROOT"/bigquery/schemas/*.json; do
+    run "${BQ[@]}" update --schema="$schema" "$PROJECT:$DATASET.$(basename "$schema" .json)"
+  done
+fi
+all_of views
 
 # dataset_role ACCOUNT ROLE
 dataset_role() {

@@ -19,7 +19,6 @@ secret_at() { printf '%s=%s:%s' "$1" "$2" "$(secret_version "$2")"; }
 deploy() {
   local name=$1 environment=$2 secrets=$3 folder
   shift 3
-  [[ -f $ROOT/functions/$name/main.py ]] || { say "  functions/$name is not in this checkout" && return; }
   folder=$(stage_function "$name")
   run gcloud functions deploy "encore-$name" --project="$PROJECT" --region="$REGION" \
     --runtime=python312 --entry-point="$name" --source="$folder" \
@@ -34,29 +33,33 @@ deploy() {
 # Who may call: everybody where the function itself asks for a signature, else nobody yet.
 open_to() { if [[ $1 == hmac ]]; then echo --allow-unauthenticated; else echo --no-allow-unauthenticated; fi; }
 
-COMMON=ENCORE_PROJECT=$PROJECT,ENCORE_TOPIC=$TOPIC
+TOPIC_OF=ENCORE_PROJECT=$PROJECT,ENCORE_TOPIC=$TOPIC
 auth=${ENCORE_INGEST_AUTH:-hmac}
-deploy ingest "$COMMON,ENCORE_AUTH=$auth" \
+deploy ingest "$TOPIC_OF,ENCORE_AUTH=$auth" \
   "$(secret_at ENCORE_KEYS encore-ingest-keys),$(secret_at REDIS_URL encore-redis-url)" \
   --min-instances="${ENCORE_INGEST_MIN:-1}" --max-instances="${ENCORE_INGEST_MAX:-20}" \
   --concurrency=40 --cpu=2 --memory=1Gi --timeout=30s "$(open_to "$auth")"
 
 auth=${ENCORE_OFFER_AUTH:-hmac}
-deploy offer "$COMMON,ENCORE_AUTH=$auth" \
+deploy offer "ENCORE_AUTH=$auth" \
   "$(secret_at ENCORE_KEYS encore-offer-keys),$(secret_at REDIS_URL encore-redis-url)" \
   --min-instances="${ENCORE_OFFER_MIN:-1}" --max-instances="${ENCORE_OFFER_MAX:-10}" \
   --concurrency=80 --cpu=1 --memory=512Mi --timeout=10s "$(open_to "$auth")"
 
-# One instance at most: the scheduler's calls do not overlap, and a second would have nothing to do.
+# Open for Twilio's webhook, whose signature it checks; sending needs the scheduler's token. One
+# instance at most: runs do not overlap, and a second would have nothing to do.
 if [[ -n ${TWILIO_ACCOUNT_SID-} || $DRY_RUN ]]; then
-  deploy sms "$COMMON,TWILIO_ACCOUNT_SID=${TWILIO_ACCOUNT_SID-},TWILIO_FROM=${TWILIO_FROM-}" \
+  need_secret encore-twilio-auth-token
+  carrier=TWILIO_ACCOUNT_SID=${TWILIO_ACCOUNT_SID-},TWILIO_FROM=${TWILIO_FROM-}
+  language=ENCORE_SMS_LANGUAGE=${ENCORE_SMS_LANGUAGE:-en}
+  deploy sms "$TOPIC_OF,ENCORE_AUTH=oidc,ENCORE_SCHEDULER_ACCOUNT=$(email scheduler),$carrier,$language" \
     "$(secret_at TWILIO_AUTH_TOKEN encore-twilio-auth-token),$(secret_at REDIS_URL encore-redis-url)" \
-    --min-instances=0 --max-instances=1 --concurrency=8 --cpu=1 --memory=512Mi --timeout=55s \
+    --min-instances=0 --max-instances=1 --concurrency=8 --cpu=1 --memory=512Mi --timeout=60s \
     --allow-unauthenticated
 fi
 
-deploy board "ENCORE_ELASTICSEARCH=$(es_url),BOARD_CUSTOMERS=${ENCORE_BOARD_CUSTOMERS:-0}" \
-  "$(secret_at ELASTICSEARCH_API_KEY encore-es-board-key)" \
+deploy board "ELASTICSEARCH_URL=$(es_url),BOARD_CUSTOMERS=${ENCORE_BOARD_CUSTOMERS:-0}" \
+  "$(secret_at ELASTICSEARCH_API_KEY encore-es-board-key),$(secret_at REDIS_URL encore-redis-url)" \
   --min-instances=0 --max-instances=3 --concurrency=80 --cpu=1 --memory=1Gi --timeout=30s \
   --no-allow-unauthenticated
 for viewer in ${ENCORE_BOARD_VIEWERS-}; do

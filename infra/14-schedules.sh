@@ -47,7 +47,7 @@ if [[ -n ${TWILIO_ACCOUNT_SID-} || $DRY_RUN ]]; then
     --region="$REGION" --member="serviceAccount:$(email scheduler)" --role=roles/run.invoker \
     --format=none
   url=$(ask 'URL of encore-sms' gcloud functions describe encore-sms --project="$PROJECT" \
-    --region="$REGION" --format='value(url)' --gen2)
+    --region="$REGION" --format='value(serviceConfig.uri)' --gen2)
   schedule "$SMS_JOB" "${ENCORE_SMS_EVERY:-* * * * *}" "Send what is in the outbox" \
     "$url/v1/send" --message-body='{}' --oidc-service-account-email="$(email scheduler)" \
     --oidc-token-audience="$url" --attempt-deadline=60s --max-retry-attempts=0

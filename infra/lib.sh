@@ -21,8 +21,8 @@ DRY_RUN=${ENCORE_DRY_RUN:-}
 # Folders and files on their way to Google; below the folder that git ignores.
 # shellcheck disable=SC2034
 BUILD=${ENCORE_BUILD:-$ROOT/.local/cloud}
-# What the tools say when a thing is not there; anything else that goes wrong stops the script.
-ABSENT='not.?found|NOT_FOUND|does not exist|may not exist|404'
+# What the tools say, in small letters, when a thing is not there; anything else that goes wrong stops the script.
+ABSENT='not.?found|does not exist|may not exist|404'
 
 # One sentence, and exit 2.
 die() {
@@ -113,7 +113,7 @@ exists() {
   [[ $DRY_RUN ]] && return 1
   local answer
   if answer=$("$@" 2>&1 </dev/null); then return 0; fi
-  [[ $answer =~ $ABSENT ]] && return 1
+  [[ ${answer,,} =~ $ABSENT ]] && return 1
   die "Cannot tell whether it is there ($*): $answer"
 }
 

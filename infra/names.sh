@@ -65,7 +65,7 @@ SECRETS=(encore-redis-url encore-es-api-key encore-es-board-key encore-ingest-ke
 
 # Who may read which secret.
 declare -gA SECRET_READERS=(
-  [encore-redis-url]="ingest offer sms dataflow loader backfill"
+  [encore-redis-url]="ingest offer sms board dataflow loader backfill"
   [encore-es-api-key]="dataflow loader backfill"
   [encore-es-board-key]="board"
   [encore-ingest-keys]="ingest"
