@@ -19,10 +19,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 Language = Literal["en", "ko"]
 HOLDOUT = "holdout"
@@ -99,9 +99,9 @@ class OutboxEntry(Struct, frozen=True):
 
     message_id: str
     """The offer_id."""
-    customer_id: int
+    customer_id: Annotated[int, Meta(ge=0, le=MAX_ID)]
     offer: str
-    until: int
+    until: Annotated[int, Meta(ge=0, le=MAX_ID)]
     """ms; not sent from this moment on."""
 
     def fields(self) -> dict[str, str]:

@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from infra.local.stack import Stack
+from simulator.carrier import Carrier
+from simulator.carrier_http import serving
+from tests.functions.desk import ACCOUNT, TOKEN, Desk, database, sms_environ
 from tests.functions.inbox import Inbox
 from tests.functions.process import KEYS, Function, running
 
@@ -63,3 +67,36 @@ def offer(stack: Stack, logs: Path) -> Iterator[Function]:
     """Offer as a process, in simulated time."""
     with running("offer", offer_environ(stack), logs) as function:
         yield function
+
+
+@pytest.fixture(scope="session")
+def carrier() -> Carrier:
+    """The carrier of the shared sms function."""
+    return Carrier(ACCOUNT, TOKEN, silence_s=5)
+
+
+@pytest.fixture(scope="session")
+def sms_inbox(stack: Stack) -> Inbox:
+    """The topic of the shared sms function."""
+    return Inbox.new(stack)
+
+
+@pytest.fixture(scope="session")
+def sms(stack: Stack, sms_inbox: Inbox, carrier: Carrier, logs: Path) -> Iterator[Function]:
+    """Sms as a process, in simulated time."""
+    with (
+        serving(carrier) as url,
+        running("sms", sms_environ(stack, sms_inbox, url), logs) as function,
+    ):
+        yield function
+
+
+@pytest.fixture
+def desk(stack: Stack, sms_inbox: Inbox, carrier: Carrier) -> Desk:
+    """What is around the shared sms function, empty."""
+    store = redis.Redis.from_url(database(stack))
+    store.flushdb()
+    carrier.planned.clear()
+    carrier.stopped.clear()
+    carrier.messages.clear()
+    return Desk(store, carrier, sms_inbox)

@@ -16,7 +16,10 @@ from hypothesis import strategies as st
 from requests.auth import AuthBase
 from schemathesis import Case
 
+from functions.sms.door import EMPTY_REPLY
 from infra.local.stack import Stack
+from simulator.carrier import signature
+from tests.functions.desk import TOKEN, Desk
 from tests.functions.events import play
 from tests.functions.process import Function, signed
 
@@ -73,6 +76,36 @@ def test_ingest_is_what_its_description_says(case: Case, ingest: Function) -> No
 @bounded
 def test_offer_is_what_its_description_says(case: Case, offer: Function) -> None:
     hold(case, offer)
+
+
+@doors.include(tag=["sms", "health"]).parametrize()
+@bounded
+def test_sms_is_what_its_description_says(case: Case, sms: Function) -> None:
+    hold(case, sms)
+
+
+def test_a_run_is_as_described(desk: Desk, sms: Function) -> None:
+    for faults in (["", "busy"], ["lost"]):
+        for fault in faults:
+            desk.put(desk.person())
+            desk.carrier.planned.append(fault)
+        case = doors["/v1/send"]["POST"].Case(headers={"Encore-Now": desk.now.isoformat()})
+        response = case.call(base_url=sms.url, auth=Signer())
+        assert response.json()["counts"]
+        case.validate_response(response, excluded_checks=NOT_HELD)
+
+
+def test_a_reply_is_answered_as_described(desk: Desk, sms: Function) -> None:
+    hook = f"{sms.url}/v1/inbound"
+    form: Any = {"From": "+14155550113", "Body": "STOP"}
+    case = doors["/v1/inbound"]["POST"].Case(
+        body=form,
+        media_type="application/x-www-form-urlencoded",
+        headers={"X-Twilio-Signature": signature(TOKEN, hook, form)},
+    )
+    response = case.call(base_url=sms.url)
+    assert (response.status_code, response.text) == (200, EMPTY_REPLY)
+    assert response.headers["content-type"][0].startswith("text/xml")
 
 
 def test_an_offer_made_is_as_described(stack: Stack, offer: Function) -> None:

@@ -118,7 +118,7 @@ def test_a_key_that_is_over_its_rate_loses_neither_tokens_nor_signature(stack: S
 HEAVY = ("polars", "numpy", "apache_beam", "pyarrow", "google.cloud.pubsub_v1", "pandas")
 
 
-@pytest.mark.parametrize("name", ["ingest", "offer"])
+@pytest.mark.parametrize("name", ["ingest", "offer", "sms"])
 def test_a_door_imports_nothing_heavy_and_opens_nothing(name: str, tmp_path: Path) -> None:
     code = (
         f"import functions.{name}.main as main, os, sys, threading;"

@@ -4,52 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from infra.local.stack import Stack
-from simulator.carrier import INVALID_NUMBER, Carrier, signature
-from simulator.carrier_http import serving
-from tests.functions.desk import ACCOUNT, OFFER, SENDER, TOKEN, Desk, database, sms_environ
-from tests.functions.inbox import Inbox
-from tests.functions.process import Function, running, signed
+from simulator.carrier import INVALID_NUMBER, signature
+from tests.functions.desk import OFFER, SENDER, TOKEN, Desk
+from tests.functions.process import Function, signed
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture(scope="module")
-def carrier() -> Carrier:
-    return Carrier(ACCOUNT, TOKEN, silence_s=5)
-
-
-@pytest.fixture(scope="module")
-def sms_inbox(stack: Stack) -> Inbox:
-    return Inbox.new(stack)
-
-
-@pytest.fixture(scope="module")
-def sms(stack: Stack, sms_inbox: Inbox, carrier: Carrier, logs: Path) -> Iterator[Function]:
-    with (
-        serving(carrier) as url,
-        running("sms", sms_environ(stack, sms_inbox, url), logs) as function,
-    ):
-        yield function
-
-
-@pytest.fixture
-def desk(stack: Stack, sms_inbox: Inbox, carrier: Carrier) -> Desk:
-    store = redis.Redis.from_url(database(stack))
-    store.flushdb()
-    carrier.planned.clear()
-    carrier.stopped.clear()
-    carrier.messages.clear()
-    return Desk(store, carrier, sms_inbox)
 
 
 def test_a_message_is_sent_once_and_its_outcome_published(desk: Desk, sms: Function) -> None:
@@ -376,6 +343,25 @@ def test_a_customer_of_whom_nothing_can_be_read_is_put_aside(desk: Desk, sms: Fu
     for _ in range(4):
         assert desk.counts(sms) == {"waiting": 4}
     assert desk.counts(sms) == {"aside": 4}
+    assert desk.pending() == 0
+
+
+names = st.sampled_from(["message_id", "customer_id", "offer", "until", "other", "", "é"])
+values = st.one_of(
+    st.text(max_size=20).filter(lambda text: text.isprintable()),
+    st.integers().map(str),
+    st.sampled_from([OFFER, f"{OFFER}:7", f"{OFFER}:0", "7", "1e400", "nan", "9" * 400]),
+)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.dictionaries(names, values, min_size=1), max_size=40))
+def test_no_entry_stops_a_run(desk: Desk, sms: Function, entries: list[dict[str, str]]) -> None:
+    desk.store.flushdb()
+    for fields in entries:
+        desk.add(fields)
+    for _ in range(6):
+        desk.counts(sms)
     assert desk.pending() == 0
 
 
