@@ -24,7 +24,7 @@ from simulator.malformed import AD_FLAWS, PLAY_FLAWS
 from simulator.offers import Desk
 from simulator.people import People
 from simulator.records import ad_events_kept, duplicates, plays_kept, rejects
-from simulator.rules import HORIZON_MS, LATE_MS, MINUTE_MS, OLD_MS, SKEW_MS
+from simulator.rules import HORIZON_MS, HOUR_MS, LATE_MS, MINUTE_MS, OLD_MS, SKEW_MS
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -55,6 +55,7 @@ class Account:
     totals: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     _first: dict[tuple[str, int, str], int] = field(default_factory=dict)
+    _pruned_ms: int = 0
     _minutes: list[pl.DataFrame] = field(default_factory=list)
     _found: list[pl.DataFrame] = field(default_factory=list)
 
@@ -101,7 +102,10 @@ class Account:
     def settle(self, now_ms: int) -> None:
         """Everything published before `now_ms` has been taken: count what can no longer change."""
         self._count_hours(now_ms - LATE_MS)
-        self._first = {k: at for k, at in self._first.items() if at >= now_ms - 4 * HORIZON_MS}
+        if now_ms - self._pruned_ms >= HOUR_MS:
+            kept_ms = now_ms - 4 * HORIZON_MS
+            self._first = {who: at for who, at in self._first.items() if at >= kept_ms}
+            self._pruned_ms = now_ms
 
     def close(self, about: dict[str, Any], desk: Desk) -> dict[str, Any]:
         """Count the rest, write the whole key and give its summary."""

@@ -1,4 +1,17 @@
-"""The answer key's folder: Parquet files that grow as the run goes, and a summary."""
+"""The answer key's folder: Parquet files that grow as the run goes, and a summary.
+
+    plays, ad_events       what the stores hold, one row an identity
+    interests, listening   since, latest and peak; plays and distinct listeners of every window
+    profiles, health       a row a customer and day of publication; a row a minute of it
+    duplicates             each copy within the horizon, with the publication of the first
+    rejects                each refused line: `reason` as given, `expected` by our own reading, and
+                           the name of its flaw
+    asked, offers          each showing with its true propensity; each decision with its effect
+    summary.json           the counts, and the truth about offers: laws, Bayes error, uplift
+
+The columns are those of the data dictionary wherever it has them. In a file, a line that cannot be
+read has no publication of its own: `health` and `rejects` say when it was meant to be published.
+"""
 
 from __future__ import annotations
 
