@@ -22,9 +22,9 @@ from beam_pipeline.edges.bigquery_days import BigQueryLedger
 from beam_pipeline.edges.bigquery_read import query
 from beam_pipeline.edges.features import FeaturesConfig, read_features
 from beam_pipeline.edges.redis import connect
-from beam_pipeline.edges.tables import create_tables
 from infra.local.stack import Stack
 from simulator.cli import main as simulate
+from tests.training.conftest import bigquery_flags
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 FIRST, LAST = date(2026, 3, 10), date(2026, 3, 13)
@@ -154,24 +154,6 @@ def test_a_play_with_two_copies_counts_once_the_better_joined_one(tmp_path: Path
     close_files(tmp_path, tmp_path / "days", "--since", "2026-03-01", "--day", "2026-03-20")
     profiles = written(tmp_path / "days", "profiles")
     assert profiles["plays"].sum() == profiles["mobile"].sum() == 20
-
-
-@pytest.fixture(scope="module")
-def big(stack: Stack) -> BigQueryConfig:
-    """A dataset with our tables, empty."""
-    ends = stack.endpoints
-    config = BigQueryConfig(ends.project, "learning", stack.bigquery, ends.bigquery_grpc)
-    create_tables(config.client(), "learning")
-    return config
-
-
-def bigquery_flags(config: BigQueryConfig) -> tuple[str, ...]:
-    """The flags for an emulator's dataset."""
-    assert config.endpoint is not None
-    assert config.grpc_endpoint is not None
-    place = ("--bigquery", f"{config.project}.{config.dataset}")
-    emulator = ("--bigquery-endpoint", config.endpoint)
-    return (*place, *emulator, "--bigquery-grpc-endpoint", config.grpc_endpoint)
 
 
 def test_bigquery_gives_the_same_days_as_files_and_redis_the_same_features(
