@@ -29,6 +29,9 @@ from beam_pipeline.domain.times import parse_times
 KEPT_BYTES = 4 * 1024
 """How much of a line that is too large a dead letter keeps."""
 
+LOOK_BACK = 100
+"""Lines before an unreadable one of a file that may tell when it was published."""
+
 UNCOUNTED = ("heartbeat", "message")
 """Kinds of message that carry no events."""
 
@@ -290,8 +293,17 @@ def _refused(lines: Lines, row: int, refusal: Refusal) -> _Refused:
     block = lines.of_block(row)
     published_ms = block.published_ms
     if block.own_times:
-        published_ms = events.stated_time(refusal.payload, block.published_ms)
+        published_ms = _stated_nearby(lines, row, block.published_ms)
     return _Refused(f"{block.id}:{lines.number(row)}", block, published_ms, refusal)
+
+
+def _stated_nearby(lines: Lines, row: int, otherwise_ms: int) -> int:
+    """When a line of a file was published, as it says itself, or else a line shortly before it."""
+    for near in range(row, max(row - LOOK_BACK, -1), -1):
+        stated = events.stated_time(lines.line(near))
+        if stated is not None:
+            return stated
+    return otherwise_ms
 
 
 def _dead_letters(refused: list[_Refused]) -> pl.DataFrame:

@@ -329,11 +329,11 @@ def is_plainly_unique(line: bytes) -> bool:
     return marks == line.count(b'"')
 
 
-def stated_time(line: bytes, otherwise_ms: int) -> int:
-    """When a refused line of a file says that it was published, as far as it can be read."""
+def stated_time(line: bytes) -> int | None:
+    """When a line of a file says that it was published, in ms; None where that cannot be read."""
     try:
         value = _object(line)
         text = next(value[name] for name in ("published_at", "played_at", "at") if name in value)
         return Instant.parse(str(text)).ms
     except (InvalidEvent, StopIteration):
-        return otherwise_ms
+        return None
