@@ -25,8 +25,8 @@ FORMULAS: dict[str, str] = {
     "mobile_share": "mobile / plays",
     "distinct_share": "distinct_tracks / plays",
 }
-"""Each feature in terms of sums over the window's profiles; `distinct_tracks` counts their union,
-`days` the days with a play. All of it Float64."""
+"""Each feature in terms of sums over the window's profiles (Float64); `distinct_tracks` counts the
+union of their tracks."""
 
 FEATURES: tuple[str, ...] = tuple(FORMULAS)
 
@@ -72,7 +72,6 @@ def features(profiles: pl.DataFrame, moments: pl.DataFrame) -> pl.DataFrame:
         .group_by("customer_id", "as_of")
         .agg(
             *(pl.col(name).sum().cast(pl.Float64) for name in _SUMMED),
-            pl.len().cast(pl.Float64).alias("days"),
             pl.col("tracks"),
         )
         .filter(pl.col("plays") > 0)

@@ -139,7 +139,6 @@ def _report(
     if not task.timed:
         reasons.insert(0, "it was not cut in time, so it says nothing of tomorrow")
     outcome: Outcome = "report only" if not task.timed else "refused" if reasons else "passed"
-    earned = {one.feature: one for one in worth}
     return Report(
         version=model.version,
         outcome=outcome,
@@ -163,11 +162,12 @@ def _report(
         live=None if evidence.live_score is None else figures(evidence, evidence.live_score),
         live_version=None if live is None else live.version,
         coefficients=tuple(
-            Coefficient(feature=name, scaled=number, mean=mean, scale=scale, worth=earned.get(name))
+            Coefficient(feature=name, scaled=number, mean=mean, scale=scale)
             for name, number, mean, scale in zip(
                 model.features, model.coefficients, model.mean, model.scale, strict=True
             )
         ),
+        worths=tuple(worth),
         calibration=tuple(measures.calibration(evidence.clicked, evidence.score)),
         roc=_roc(evidence, evidence.score),
         live_roc=() if evidence.live_score is None else _roc(evidence, evidence.live_score),

@@ -140,11 +140,9 @@ def _check(check: Check) -> str:
 def _data(report: Report) -> str:
     parts = "".join(_part(part) for part in report.parts)
     worth = "".join(
-        f'<tr><td>{escape(one.feature)}</td><td class="n">{one.mean:.4g} ± {one.scale:.3g}</td>'
-        f'<td class="n">{one.worth.log_loss:+.5f}</td>'
-        f'<td class="n">{one.worth.lower:+.5f} to {one.worth.upper:+.5f}</td></tr>'
-        for one in report.coefficients
-        if one.worth
+        f'<tr><td>{escape(", ".join(one.features))}</td><td class="n">{one.log_loss:+.5f}</td>'
+        f'<td class="n">{one.lower:+.5f} to {one.upper:+.5f}</td></tr>'
+        for one in report.worths
     )
     return (
         '<section class="half"><h2>Examples</h2><div class="scroll"><table><tr><th>part</th>'
@@ -154,7 +152,7 @@ def _data(report: Report) -> str:
         f"Regularisation {report.regularisation:g}; features {escape(report.feature_hash)}; "
         f"code {escape(report.code_version)}; made {escape(report.created_at)}.</p></section>"
         '<section class="half"><h2>What each feature earns: log loss more without it</h2>'
-        '<div class="scroll"><table><tr><th>feature</th><th class="n">mean ± deviation</th>'
+        '<div class="scroll"><table><tr><th>without</th>'
         f'<th class="n">loss</th><th class="n">90 %</th></tr>{worth}</table></div></section>'
     )
 

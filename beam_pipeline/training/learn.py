@@ -18,6 +18,8 @@ Rows = NDArray[np.bool_]
 
 THRESHOLDS = np.arange(5, 96) / 100
 
+PARTS_OF_DAY: tuple[str, ...] = ("morning_share", "afternoon_share", "evening_share", "night_share")
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -30,9 +32,9 @@ class Parts:
 
 
 class Worth(Struct, frozen=True):
-    """What a feature earns: how much the validation log loss grows when it is left out."""
+    """What features earn: how much the validation log loss grows when they are left out."""
 
-    feature: str
+    features: tuple[str, ...]
     log_loss: float
     lower: float
     upper: float
@@ -100,10 +102,12 @@ def best_threshold(clicked: NDArray[np.bool_], score: NDArray[np.float64]) -> fl
 
 
 def worths(examples: Examples, parts: Parts, regularisation: float) -> list[Worth]:
-    """What each feature earns, on the validation part."""
-    values, clicked = examples.values, examples.clicked
-    width = values.shape[1]
-    if width < 2 or not parts.fit.any() or not parts.choose.any():
+    """What each feature earns on the validation part, and the shares of the day together.
+
+    Those add up to one, so each of them alone is told by the other three.
+    """
+    values, clicked, names = examples.values, examples.clicked, examples.features
+    if len(names) < 2 or not parts.fit.any() or not parts.choose.any():
         return []
 
     def losses(columns: list[int]) -> NDArray[np.float64]:
@@ -112,14 +116,16 @@ def worths(examples: Examples, parts: Parts, regularisation: float) -> list[Wort
             clicked[parts.choose], one.score(values[parts.choose][:, columns])
         )
 
-    everything = losses(list(range(width)))
+    everything = losses(list(range(len(names))))
     customer = examples.customer[parts.choose]
+    without: list[tuple[str, ...]] = [(name,) for name in names]
+    if set(PARTS_OF_DAY) < set(names):
+        without.append(PARTS_OF_DAY)
     found = []
-    for feature, name in enumerate(examples.features):
-        more = losses([i for i in range(width) if i != feature]) - everything
-        upper = measures.mean_upper(more, customer)
-        mean = float(more.mean())
-        found.append(Worth(name, mean, 2 * mean - upper, upper))
+    for left_out in without:
+        more = losses([i for i, name in enumerate(names) if name not in left_out]) - everything
+        upper, mean = measures.mean_upper(more, customer), float(more.mean())
+        found.append(Worth(left_out, mean, 2 * mean - upper, upper))
     return found
 
 

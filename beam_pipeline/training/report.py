@@ -50,8 +50,6 @@ class Coefficient(Struct, frozen=True, kw_only=True):
     """On the logit, for one sample deviation more of the feature."""
     mean: float
     scale: float
-    worth: Worth | None
-    """What it earns, where that was worked out."""
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -82,6 +80,8 @@ class Report(Struct, frozen=True, kw_only=True):
     live: Figures | None
     live_version: str | None
     coefficients: tuple[Coefficient, ...]
+    worths: tuple[Worth, ...]
+    """What features earn on the validation part."""
     calibration: tuple[Bin, ...]
     roc: tuple[tuple[float, float], ...]
     live_roc: tuple[tuple[float, float], ...]
