@@ -3,54 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
-import apache_beam as beam
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability.api import beam_runner_api_pb2
-from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
 
-from beam_pipeline import main as pipeline_main
-from beam_pipeline.edges.pubsub import ReadBlocks
-from beam_pipeline.options import beam_options, read_settings
 from infra.dataflow import launch
-from tests.infra_cloud.recording import PROJECT
+from tests.infra_cloud.graph import DATAFLOW, STEPS, STREAM, job, steps
 
-STEPS = Path(__file__).with_name("steps.txt")
 NOW = datetime(2026, 3, 14, 1, 15, tzinfo=UTC)
-DATAFLOW = (
-    "--runner=DataflowRunner",
-    f"--project={PROJECT}",
-    "--region=us-central1",
-    f"--temp_location=gs://{PROJECT}-encore-temp/dataflow",
-    f"--staging_location=gs://{PROJECT}-encore-temp/dataflow",
-    "--sdk_container_image=registry.example/pipeline:tested",
-    "--sdk_location=container",
-    "--no_auth",
-    "--dry_run=True",
-)
-STREAM = (
-    f"--subscription=projects/{PROJECT}/subscriptions/events-pipeline",
-    "--redis=rediss://:hidden@10.0.0.3:6378/0",
-    "--elasticsearch=https://elastic.example:443",
-    "--elasticsearch-api-key=hidden",
-    f"--bigquery={PROJECT}.encore",
-    "--shards=4",
-)
-
-
-def job() -> beam_runner_api_pb2.Pipeline:
-    """The stream's pipeline, as the runner would send it."""
-    settings = read_settings([*STREAM, *DATAFLOW, "--streaming"])
-    options: PipelineOptions = beam_options(settings)
-    pipeline = beam.Pipeline(runner=DataflowRunner(), options=options)
-    assert settings.subscription
-    pipeline_main._assemble(pipeline | "Read" >> ReadBlocks(settings.subscription), settings, None)
-    pipeline.run()
-    runner = pipeline.runner
-    assert isinstance(runner, DataflowRunner)
-    return runner.proto_pipeline
 
 
 @pytest.fixture(scope="module")
@@ -58,17 +18,11 @@ def built() -> beam_runner_api_pb2.Pipeline:
     return job()
 
 
-def steps(proto: beam_runner_api_pb2.Pipeline) -> list[str]:
-    """The names of the steps that Dataflow knows work by: those without steps of their own."""
-    transforms = proto.components.transforms.values()
-    return sorted(each.unique_name for each in transforms if not each.subtransforms)
-
-
 def test_the_steps_keep_their_names_so_that_a_running_job_can_be_updated(
     built: beam_runner_api_pb2.Pipeline,
 ) -> None:
-    """Changed on purpose? Then a running job has to be replaced: say so where it is released, and
-    write the new names to steps.txt."""
+    """Changed on purpose? `python -m tests.infra_cloud.graph` writes steps.txt anew; a running job
+    then has to be drained and replaced."""
     assert steps(built) == STEPS.read_text().splitlines()
 
 
