@@ -43,6 +43,7 @@ svg .small{font-size:11px;fill:var(--soft)}svg .middle{text-anchor:middle}svg .e
 .line.thin{stroke:var(--model);stroke-width:1.2;opacity:.6}.dot{fill:var(--model)}
 .bar.model,.bar.more{fill:var(--model)}.bar.live,.bar.less{fill:var(--live)}
 .bar.majority{fill:var(--other)}.whisker{stroke:var(--ink);fill:none}
+svg .number{paint-order:stroke;stroke:var(--card);stroke-width:4px}
 .limit{stroke:var(--bad);stroke-width:2;stroke-dasharray:5 3}
 .key{display:inline-block;width:12px;height:3px;margin:0 5px 3px 12px}
 """

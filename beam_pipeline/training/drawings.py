@@ -47,7 +47,11 @@ def error_chart(bars: Sequence[tuple[str, str, float, float]], limit: float) -> 
     width, name, row = 620, 130, 34
     place = (width - name - 60) / top
     height = row * len(bars) + 30
-    parts = []
+    x = name + limit * place
+    parts = [
+        f'<path class="limit" d="M{x:.1f} 0V{height - 22}"/>'
+        f'<text class="small middle" x="{x:.1f}" y="{height - 6}">at most {limit:.0%}</text>'
+    ]
     for number, (label, kind, error, upper) in enumerate(bars):
         y = number * row + 6
         end = name + error * place
@@ -59,11 +63,6 @@ def error_chart(bars: Sequence[tuple[str, str, float, float]], limit: float) -> 
             f'<text class="number" x="{name + upper * place + 8:.1f}" y="{y + 15}">'
             f"{error:.2%}</text>"
         )
-    x = name + limit * place
-    parts.append(
-        f'<path class="limit" d="M{x:.1f} 0V{height - 22}"/>'
-        f'<text class="small middle" x="{x:.1f}" y="{height - 6}">at most {limit:.0%}</text>'
-    )
     return _svg(width, height, "".join(parts), "Error on the test part")
 
 
