@@ -35,7 +35,7 @@ check: setup ## lint, formatting, types, and the direction of imports
 	@$(VENV)/python -m pytest tests/test_directions.py
 
 down: ## stop what a demo or a test left behind, by its recorded ids
-	@test -n "$(SYSTEM_PYTHON)" && "$(SYSTEM_PYTHON)" -m infra.local down
+	@if test -n "$(SYSTEM_PYTHON)"; then "$(SYSTEM_PYTHON)" -m infra.local down; fi
 
 clean: down ## remove everything that was made (.local/ and the tools' caches)
 	@rm -rf .local .mypy_cache .ruff_cache .hypothesis

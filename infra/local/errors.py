@@ -23,7 +23,8 @@ class PortBusy(LocalError):
     def __init__(self, port: int, service: str) -> None:
         super().__init__(
             f"Port {port}, needed for {service}, is in use by another program:"
-            " stop that program or choose another port (--port NAME=NUMBER)."
+            " stop that program or choose another port"
+            ' (--port NAME=NUMBER; with make: ARGS="--port NAME=NUMBER").'
         )
         self.port = port
         self.service = service

@@ -76,16 +76,17 @@ def test_a_demo_that_is_asked_to_stop_stops_all_of_it(tmp_path: Path) -> None:
 def test_a_demo_whose_pipeline_dies_says_so_and_stops_the_rest(tmp_path: Path) -> None:
     ports = Ports.free()
     with demo(tmp_path, ports) as process:
-        record = wait_for(tmp_path / "run" / "pipeline.json")
+        record = wait_for(tmp_path / "run" / "pipeline.json", process)
         os.kill(record.pid, signal.SIGKILL)
         process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2
     assert_nothing_is_left(tmp_path, ports)
 
 
-def wait_for(file: Path) -> processes.Record:
+def wait_for(file: Path, demo: subprocess.Popen[str]) -> processes.Record:
     deadline = time.monotonic() + PATIENCE_S
     while (record := processes.read_record(file)) is None:
         assert time.monotonic() < deadline
+        assert demo.poll() is None
         time.sleep(0.1)
     return record
