@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
 DATASET = "encore"
@@ -100,8 +99,9 @@ def create_tables(client: bigquery.Client, dataset: str = DATASET, location: str
     wanted = bigquery.Dataset(reference)
     wanted.location = location
     client.create_dataset(wanted, exists_ok=True)
+    there = {table.table_id for table in client.list_tables(reference)}
     for table in read_tables():
-        _create_table(client, reference, table)
+        _create_table(client, reference, table, there=table.name in there)
     for path in sorted((folder() / "views").glob("*.sql")):
         client.query_and_wait(in_dataset(path.read_text("utf-8"), dataset))
 
@@ -112,7 +112,7 @@ def in_dataset(sql: str, dataset: str) -> str:
 
 
 def _create_table(
-    client: bigquery.Client, dataset: bigquery.DatasetReference, file: TableFile
+    client: bigquery.Client, dataset: bigquery.DatasetReference, file: TableFile, *, there: bool
 ) -> None:
     table = bigquery.Table(
         dataset.table(file.name), [bigquery.SchemaField.from_api_repr(f) for f in file.fields]
@@ -126,11 +126,10 @@ def _create_table(
             expiration_ms=file.partition.expiration_days * _DAY_MS,
         )
         table.require_partition_filter = file.partition.require_filter
-    try:
-        existing = client.get_table(table.reference)
-    except NotFound:
+    if not there:
         client.create_table(table, exists_ok=True)
         return
+    existing = client.get_table(table.reference)
     if [field.to_api_repr() for field in existing.schema] != [
         field.to_api_repr() for field in table.schema
     ]:
