@@ -49,8 +49,8 @@ def error_chart(bars: Sequence[tuple[str, str, float, float]], limit: float) -> 
     height = row * len(bars) + 30
     x = name + limit * place
     parts = [
-        f'<path class="limit" d="M{x:.1f} 0V{height - 22}"/>'
-        f'<text class="small middle" x="{x:.1f}" y="{height - 6}">at most {limit:.0%}</text>'
+        f'<path class="limit" d="M{x:.1f} 0V{height - 22}"/>',
+        f'<text class="small middle" x="{x:.1f}" y="{height - 6}">at most {limit:.0%}</text>',
     ]
     for number, (label, kind, error, upper) in enumerate(bars):
         y = number * row + 6
