@@ -31,7 +31,7 @@ test: setup ## the test suite, with the services it needs; FILTER="-k words" or 
 check: setup ## lint, formatting, types, and the direction of imports
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
-	@$(VENV)/mypy --strict $(ROOMS)
+	@$(VENV)/mypy $(ROOMS)
 	@$(VENV)/python -m pytest tests/test_directions.py
 
 down: ## stop what a demo or a test left behind, by its recorded ids

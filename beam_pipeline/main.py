@@ -19,6 +19,7 @@ import polars as pl
 from apache_beam.options.pipeline_options import GoogleCloudOptions
 from apache_beam.pvalue import PCollection
 
+from beam_pipeline.domain.lines import Block
 from beam_pipeline.edges import parquet
 from beam_pipeline.edges.bigquery import BigQueryConfig
 from beam_pipeline.edges.elasticsearch import ElasticsearchConfig
@@ -99,7 +100,7 @@ def _run(pipeline: beam.Pipeline) -> None:
         result.wait_until_finish()
 
 
-def _assemble(blocks: PCollection, settings: Settings, staging: Path | None) -> None:
+def _assemble(blocks: PCollection[Block], settings: Settings, staging: Path | None) -> None:
     build(
         blocks,
         _references(settings),
