@@ -1,8 +1,11 @@
-// The charts that Vega draws. A view is made once and then given new rows, so nothing flickers
-// and nothing is left behind; it is made anew, out of sight, for another theme.
+// The charts that Vega draws. A view is given new rows for a while, so nothing flickers; then it
+// is made anew, out of sight, and ended: Vega's operators keep a little of all rows they ever saw.
+// The same happens for another theme.
 
 import { vegaEmbed } from "./vega.js";
 import { page } from "./words.js";
+
+const UPDATES = 12; // of a view, before it is made anew
 
 const OPTIONS = {
   mode: "vega-lite",
@@ -20,6 +23,7 @@ export class Drawing {
   #result = null;
   #element = null;
   #theme = null;
+  #updates = 0;
   #turn = Promise.resolve();
 
   constructor(host, chart, onRegion) {
@@ -40,7 +44,8 @@ export class Drawing {
   }
 
   async #show(rows, signals, theme) {
-    if (this.#result && this.#theme === theme) {
+    if (this.#result && this.#theme === theme && this.#updates < UPDATES) {
+      this.#updates += 1;
       const { view } = this.#result;
       for (const [signal, value] of Object.entries(signals)) view.signal(signal, value);
       view.data("rows", rows);
@@ -61,6 +66,7 @@ export class Drawing {
     this.#result = result;
     this.#element = element;
     this.#theme = theme;
+    this.#updates = 0;
     if (this.#chart.kind === "map") {
       result.view.addEventListener("click", (_, item) => {
         if (item?.datum?.state) this.#onRegion(item.datum.state);
