@@ -124,10 +124,9 @@ def test_files_give_what_the_oracle_says_of_them(tmp_path: Path) -> None:
     files = as_files(traffic(seed=21, requests=40), tmp_path)
     customers, tracks = write_references(tmp_path)
     output = tmp_path / "out"
-    done = run(
-        *("--plays", *files["play"], "--ad-events", *files["ad"], "--shards", "3"),
-        *("--customers", customers, "--tracks", tracks, "--output", output),
-    )
+    flags: list[str | Path] = ["--plays", *files["play"], "--ad-events", *files["ad"]]
+    flags += ["--customers", customers, "--tracks", tracks, "--output", output, "--shards", "3"]
+    done = run(*flags)
     assert done.returncode == 0, done.stderr
     messages = [
         Message(kind, 0, b"".join(_text(path) for path in paths), own_times=True)

@@ -149,7 +149,10 @@ def write_references(folder: Path) -> tuple[Path, Path]:
 
 def reference() -> Reference:
     """The same for the oracle."""
-    known = {zip_code: zipcodes.matching(zip_code) for zip_code in ZIPS}
+    known = {
+        zip_code: zipcodes.matching(zip_code)  # type: ignore[no-untyped-call]
+        for zip_code in ZIPS
+    }
     return Reference(
         customers={
             number: Customer(
