@@ -17,6 +17,7 @@ from infra.local.snapshots import Snapshot
 from infra.local.stack import Endpoints
 
 PLAIN_PACE_S = 5.0
+PLAIN_WIDTH = 120
 
 
 class Display:
@@ -24,6 +25,8 @@ class Display:
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False)
+        if not self.console.is_terminal:
+            self.console.width = PLAIN_WIDTH
         self._began = time.monotonic()
         self._plain_at = 0.0
         self._live: Live | None = None
