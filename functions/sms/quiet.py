@@ -8,12 +8,13 @@ until it is day in every zone of the United States.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-OPENS = time(8)
-CLOSES = time(21)
+OPENS = 8
+CLOSES = 21
+"""Hours of the listener's day between which messages go out."""
 
 EVERYWHERE = (
     "America/New_York",
@@ -44,18 +45,26 @@ def next_open(now: datetime, zones: Sequence[str]) -> datetime:
 
 def _opens(moment: datetime, zone: ZoneInfo) -> datetime:
     local = moment.astimezone(zone)
-    if OPENS <= local.time() < CLOSES:
+    if OPENS <= local.hour < CLOSES:
         return moment
-    day = local.date() + timedelta(days=local.time() >= CLOSES)
-    return datetime.combine(day, OPENS, zone).astimezone(UTC)
+    day = local.date() + timedelta(days=local.hour >= CLOSES)
+    return datetime(day.year, day.month, day.day, OPENS, tzinfo=zone).astimezone(UTC)
 
 
 @cache
 def _zones() -> Mapping[str, str]:
+    """Zone by zip. The package names some that there are not; those zips say nothing."""
     import zipcodes
 
-    return {
-        place["zip_code"]: place["timezone"]
-        for place in zipcodes.list_all()  # type: ignore[no-untyped-call]
-        if place.get("timezone")
-    }
+    places = zipcodes.list_all()  # type: ignore[no-untyped-call]
+    named = {place["zip_code"]: place.get("timezone") or "" for place in places}
+    real = {zone for zone in set(named.values()) if _is_zone(zone)}
+    return {zip_code: zone for zip_code, zone in named.items() if zone in real}
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 
 from functions.shared.admission import MAX_REMEMBERED, Admission, Memory
 from functions.shared.http import MAX_BODY_BYTES, Refusal, decompress
+from functions.shared.logs import Tally
 from functions.shared.signing import Caller, sign
-from functions.shared.store import Store
+from functions.shared.store import Store, StoreDown
 from infra.local.stack import Stack
 from tests.functions.process import signature
+from tests.functions.proxy import silent_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -113,6 +116,53 @@ def test_a_key_that_is_over_its_rate_loses_neither_tokens_nor_signature(stack: S
         assert 199_000 < int(refusal.value.headers["Retry-After"]) <= 200_000
     admission.enter(Caller("tokens", b"3" * 32, 600), 400)
     admission.enter(Caller("another", b"4" * 32, 600), 1000)
+
+
+def test_after_a_failure_redis_is_left_alone_for_a_while() -> None:
+    listener, port = silent_port()
+    listener.setblocking(False)
+    clock = Clock()
+    store = Store(f"redis://127.0.0.1:{port}/0", timeout_s=0.05, rest_s=2, monotonic=clock)
+    ask = store.script("return 1")
+
+    def connections() -> int:
+        count = 0
+        while True:
+            try:
+                listener.accept()
+            except BlockingIOError:
+                return count
+            count += 1
+
+    for _ in range(5):
+        with pytest.raises(StoreDown):
+            ask([], [])
+    assert connections() == 1
+    clock.now += 2.1
+    with pytest.raises(StoreDown):
+        ask([], [])
+    assert connections() == 1
+    listener.close()
+
+
+def test_what_redis_refuses_for_one_key_does_not_keep_it_from_the_others(stack: Stack) -> None:
+    store = Store(stack.redis)
+    with pytest.raises(StoreDown):
+        store.script("return redis.call('NO SUCH COMMAND')")([], [])
+    assert store.script("return 1")([], []) == 1
+
+
+def test_a_tally_tells_the_first_at_once_and_the_others_together(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = Clock()
+    tally = Tally("strange", "it happened", every_s=10, monotonic=clock)
+    for _ in range(5):
+        tally.count()
+    clock.now += 10
+    tally.count()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["metric"], line["count"]) for line in lines] == [("strange", 1), ("strange", 5)]
 
 
 HEAVY = ("polars", "numpy", "apache_beam", "pyarrow", "google.cloud.pubsub_v1", "pandas")
