@@ -1,0 +1,1 @@
+"""The Kibana dashboards: built from the board's catalogue, imported as one file."""
