@@ -45,7 +45,4 @@ run gcloud dataproc jobs submit spark --cluster="$CLUSTER" "${PLACE[@]}" --label
   --class=org.apache.beam.runners.spark.SparkPipelineRunner \
   --jars="gs://$TEMP/dataproc/backfill.jar"
 
-# The jar holds the pipeline with the values of its secrets: it does not stay.
-run gcloud storage rm "gs://$TEMP/dataproc/backfill.jar"
-rm -f "$JAR"
 [[ ${KEEP_CLUSTER-} ]] || run gcloud dataproc clusters delete "$CLUSTER" "${PLACE[@]}" --quiet

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from beam_pipeline.edges.elasticsearch import ElasticsearchConfig, apply_templates
-from infra.dataflow.references import resolve
 
 POLICY = "encore-plays"
 SETTING = {"index.lifecycle.name": POLICY}
@@ -48,8 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         "--replicas", type=int, default=1, metavar="N", help="0 for one node (default 1)"
     )
     args = parser.parse_args(arguments)
-    key = resolve(args.api_key) if args.api_key else None
-    client = ElasticsearchConfig(args.elasticsearch, key).client()
+    client = ElasticsearchConfig(args.elasticsearch, args.api_key).client()
     try:
         names = apply_templates(client, replicas=args.replicas)
         if args.keep_days:

@@ -1,7 +1,7 @@
 """What the image starts: `--entry=stream`, `--entry=daily` or `--entry=reference` (the loader).
 
-One image serves all and a Flex Template names one file. Everything but `--entry` is handed on, with
-references of secrets replaced by their values (`references.py`).
+One image serves all and a Flex Template names one file. Everything but `--entry` is handed on,
+references of secrets too: they are resolved where a client is opened.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import importlib
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-
-from infra.dataflow.references import Fetch, fetch, resolve_flags
 
 ENTRIES = {
     "stream": "beam_pipeline.main",
@@ -37,14 +35,13 @@ def daily(arguments: Sequence[str], now: datetime) -> list[str]:
     return words
 
 
-def main(arguments: Sequence[str], now: datetime, fetcher: Fetch = fetch) -> int:
+def main(arguments: Sequence[str], now: datetime) -> int:
     """Start what `--entry` names; 2 when it names nothing that there is."""
     chosen = [word.removeprefix(FLAG) for word in arguments if word.startswith(FLAG)]
     if len(chosen) != 1 or chosen[0] not in ENTRIES:
         print(f"Give one {FLAG}{'|'.join(ENTRIES)}", file=sys.stderr)  # noqa: T201
         return 2
-    rest = [word for word in arguments if not word.startswith(FLAG)]
-    words = resolve_flags(rest, fetcher)
+    words = [word for word in arguments if not word.startswith(FLAG)]
     start = importlib.import_module(ENTRIES[chosen[0]]).main
     code: int = start(daily(words, now), now) if chosen[0] == "daily" else start(words)
     return code

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from beam_pipeline.edges.elasticsearch import ElasticsearchConfig
-from infra.dataflow.references import resolve
 
 INDICES = "plays-*,interests,listening,ad_events,targets,messages,health"
 REGISTERED = "encore"
@@ -124,8 +123,7 @@ def act(client: Elasticsearch, args: argparse.Namespace) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Run one action; 2 for what is refused, 1 when Elasticsearch does not take it."""
     args = parser().parse_args(arguments)
-    key = resolve(args.api_key) if args.api_key else None
-    client = ElasticsearchConfig(args.elasticsearch, key).client()
+    client = ElasticsearchConfig(args.elasticsearch, args.api_key).client()
     try:
         print(act(client, args))  # noqa: T201
     except Refused as error:

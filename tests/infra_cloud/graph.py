@@ -28,9 +28,9 @@ DATAFLOW = (
 )
 STREAM = (
     f"--subscription=projects/{PROJECT}/subscriptions/events-pipeline",
-    "--redis=rediss://:hidden@10.0.0.3:6378/0",
+    f"--redis=secret:projects/{PROJECT}/secrets/encore-redis-url/versions/7",
     "--elasticsearch=https://elastic.example:443",
-    "--elasticsearch-api-key=hidden",
+    f"--elasticsearch-api-key=secret:projects/{PROJECT}/secrets/encore-es-api-key/versions/7",
     f"--bigquery={PROJECT}.encore",
     "--shards=4",
 )

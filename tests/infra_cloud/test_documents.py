@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from beam_pipeline import daily, options
-from tests.infra_cloud.recording import INFRA, Bench
+from beam_pipeline.training import train, vertex
+from tests.infra_cloud.recording import INFRA, PROJECT, Bench
 
 MONITORING = INFRA / "monitoring"
 ALERTS = sorted((MONITORING / "alerts").glob("*.json"))
@@ -87,6 +88,19 @@ def test_google_takes_the_templates_and_the_bodies_of_the_schedules(bench: Bench
         *(("dataflow", "v1b3", "TemplateMetadata", each) for each in templates),
     )
     assert found == []
+
+
+def test_the_scheduled_training_is_the_one_that_the_training_room_describes(bench: Bench) -> None:
+    assert bench.run("all", "deploy.sh", "--only=14").code == 0
+    body = read(bench.folder / "build" / "bodies" / "training.json")
+    (pool,) = body["jobSpec"]["workerPoolSpecs"]
+    assert pool["machineSpec"] == {"machineType": vertex.MACHINE}
+    assert body["jobSpec"]["scheduling"] == {"timeout": f"{vertex.TIMEOUT_S}s"}
+    arguments = train.parser().parse_args(pool["containerSpec"]["args"])
+    assert (arguments.models, arguments.bigquery) == (
+        f"gs://{PROJECT}-encore-models/models",
+        f"{PROJECT}.encore",
+    )
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda file: file.stem)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from elasticsearch import Elasticsearch
 
-from infra.dataflow import indices, references, snapshots
+from infra.dataflow import indices, snapshots
 from infra.local import jars
 from infra.local.paths import ROOT
 from infra.local.stack import Ports, Stack
@@ -130,16 +130,3 @@ def test_restoring_needs_a_name(stack: Stack, capsys: pytest.CaptureFixture[str]
     words = ["restore", f"--elasticsearch={stack.elasticsearch}", "--repository=found-snapshots"]
     assert snapshots.main(words) == 2
     assert capsys.readouterr().err == "Give the snapshot to restore: --snapshot NAME.\n"
-
-
-def test_a_reference_is_replaced_by_the_secret_and_anything_else_stays() -> None:
-    def fetch(name: str) -> str:
-        return f"value of {name}"
-
-    words = ["--redis=secret:projects/p/secrets/s/versions/3", "--shards=4", "--update"]
-    assert references.resolve_flags(words, fetch) == [
-        "--redis=value of projects/p/secrets/s/versions/3",
-        "--shards=4",
-        "--update",
-    ]
-    assert references.resolve("plain", fetch) == "plain"

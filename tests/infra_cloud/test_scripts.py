@@ -169,13 +169,14 @@ def test_no_project_and_no_key_is_in_the_repository() -> None:
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
     )
+    invented = r"(?!(?:project-of-the-tests|encore-project|encore-local|example)\b)"
     patterns = {
         "an API key": r"AIza[0-9A-Za-z_-]{35}",
         "a private key": r"-----BEGIN (RSA |EC )?PRIVATE KEY-----",
         "a Twilio account": r"\bAC[0-9a-f]{32}\b",
-        "an account of a project": r"[a-z0-9-]+@(?!project-of-the-tests)[a-z][a-z0-9-]{4,28}"
+        "an account of a project": rf"[a-z0-9-]+@{invented}[a-z][a-z0-9-]{{4,28}}"
         r"\.iam\.gserviceaccount\.com",
-        "a bucket of a project": r"gs://(?!project-of-the-tests)[a-z][a-z0-9-]{4,28}-encore-",
+        "a bucket of a project": rf"gs://{invented}[a-z][a-z0-9-]{{4,28}}-encore-",
         "a Slack or GitHub token": r"\b(xox[bp]-|gh[pousr]_)[0-9A-Za-z-]{20,}",
     }
     found = []
