@@ -35,6 +35,7 @@ RULES = (
     Rule("beam_pipeline", ("beam_pipeline",)),
     Rule("functions", ("functions", DOMAIN)),
     Rule("simulator", ("simulator",)),
+    Rule("infra.kibana", ("infra", "functions.board")),
     Rule("infra", ("infra", "simulator", EDGES, DOMAIN)),
 )
 FUNCTIONS = sorted(main.parent.name for main in ROOT.glob("functions/*/main.py"))
