@@ -30,10 +30,9 @@ def main_value(chart: Chart) -> str:
     return next(f"of-{name}" for name, value in chart.values.items() if value.op != "fields")
 
 
-def shown_values(chart: Chart, made: Mapping[str, Json]) -> list[str]:
-    """The ids of the figures that a viewer sees: not the parts of a formula."""
-    del chart
-    return [name for name in made if name.startswith("of-") and "-part" not in name]
+def shown_values(made: Mapping[str, Json]) -> list[str]:
+    """The ids of the figures that a viewer sees: not the parts of a formula, X0 and so on."""
+    return [name for name in made if name.startswith("of-") and "X" not in name]
 
 
 def _splits(chart: Chart) -> dict[str, Split]:
@@ -142,7 +141,7 @@ def _formula(chart: Chart, value: Value, words: Words) -> Iterator[tuple[str, Js
         parts = [value, Value(name=value.name, op="count")]
     else:
         parts = [chart.values[name] for name in value.of]
-    ids = [f"{own}-part{place}" for place in range(2)]
+    ids = [f"{own}X{place}" for place in range(2)]
     for identity, part in zip(ids, parts, strict=True):
         yield identity, _metric(part, label)
     text = " / ".join(_written(part) for part in parts)
@@ -154,7 +153,7 @@ def _formula(chart: Chart, value: Value, words: Words) -> Iterator[tuple[str, Js
         "text": text,
     }
     yield (
-        f"{own}-part2",
+        f"{own}X2",
         {
             "label": label,
             "customLabel": True,
@@ -180,7 +179,7 @@ def _formula(chart: Chart, value: Value, words: Words) -> Iterator[tuple[str, Js
             "isBucketed": False,
             "scale": "ratio",
             "params": params,
-            "references": [f"{own}-part2"],
+            "references": [f"{own}X2"],
         },
     )
 

@@ -23,7 +23,7 @@ fi
 
 file=$(dirname "$0")/encore.ndjson
 space=${ENCORE_KIBANA_SPACE:+/s/$ENCORE_KIBANA_SPACE}
-address=${1%/}$space/api/saved_objects/_import?overwrite=true
+address="${1%/}$space/api/saved_objects/_import?overwrite=true"
 
 if [[ $dry_run ]]; then
   echo "POST $address with $file"

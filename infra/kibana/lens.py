@@ -89,7 +89,7 @@ def _metric(chart: Chart, made: Mapping[str, Json]) -> tuple[str, Json]:
 
 
 def _xy(chart: Chart, made: Mapping[str, Json], kind: str, axis: str, group: str | None) -> Json:
-    accessors = shown_values(chart, made) if group is None else [main_value(chart)]
+    accessors = shown_values(made) if group is None else [main_value(chart)]
     series = [accessor.removeprefix("of-") for accessor in accessors]
     layer: Json = {
         "layerId": LAYER,
@@ -166,7 +166,7 @@ def _heat(chart: Chart, made: Mapping[str, Json]) -> tuple[str, Json]:
 
 def _table(chart: Chart, made: Mapping[str, Json]) -> tuple[str, Json]:
     groups = [name for name in made if name.startswith("by-")]
-    shown = [*groups, *shown_values(chart, made)]
+    shown = [*groups, *shown_values(made)]
     return "lnsDatatable", {
         "layerId": LAYER,
         "layerType": "data",
