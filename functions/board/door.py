@@ -23,7 +23,8 @@ from functions.shared.http import Refusal, allow, answer
 
 RETRY_AFTER_S = 4
 _MOST_VIEWS = 64
-_STATIC = re.compile(r"/static/([0-9a-f]{12})/([a-z0-9.-]{1,40})")
+_ASSET = re.compile(r"/assets/([0-9a-f]{12})/([a-z0-9.-]{1,40})")
+"""Not /static/: that is the functions framework's own."""
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -74,9 +75,9 @@ class Board:
 
     def _route(self, request: Request) -> Response:
         allow(request, "GET") if request.method != "HEAD" else None
-        static = _STATIC.fullmatch(request.path)
-        if static is not None:
-            return self._file(request, static[1], static[2])
+        asset = _ASSET.fullmatch(request.path)
+        if asset is not None:
+            return self._file(request, asset[1], asset[2])
         if request.path == "/healthz":
             return answer(200, {"status": "ok"})
         if request.path in ("", "/"):

@@ -25,7 +25,7 @@ def render(catalogue: Catalogue, language: Language, version: str, *, customers:
         {name: escape(words) for name, words in text.items()},
         language=language,
         other="en" if language == "ko" else "ko",
-        static=f"static/{version}",
+        assets=f"assets/{version}",
         ranges="".join(_choice("range", name, text[f"range_{name}"]) for name in RANGES),
         devices=_choice("device", "", text["all_devices"])
         + "".join(
@@ -97,7 +97,7 @@ def _chart(chart: Chart, catalogue: Catalogue, language: Language, version: str)
     if chart.aside:
         found["aside"] = {"value": chart.aside.value, "text": getattr(chart.aside, language)}
     if vega.drawn(chart):
-        base_map = f"static/{version}/{BASE_MAP.name}"
+        base_map = f"assets/{version}/{BASE_MAP.name}"
         found["spec"] = vega.spec(chart, catalogue, language, base_map)
     return found
 

@@ -74,7 +74,7 @@ def test_the_page_has_a_card_for_every_chart_in_the_language_asked_for(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/data", "/healthz", "/nowhere", "/data?range=1y", "/static/000000000000/x.js"]
+    "path", ["/", "/data", "/healthz", "/nowhere", "/data?range=1y", "/assets/000000000000/x.js"]
 )
 def test_every_answer_carries_the_security_headers(alone: httpx.Client, path: str) -> None:
     headers = alone.get(path).headers
@@ -120,11 +120,11 @@ def test_a_head_request_is_answered_without_a_body(alone: httpx.Client) -> None:
 
 
 def test_files_are_kept_for_good_under_their_version_alone(alone: httpx.Client) -> None:
-    version = alone.get("/").text.split("static/")[1].split("/")[0]
-    named = alone.get(f"/static/{version}/board.js")
+    version = alone.get("/").text.split("assets/")[1].split("/")[0]
+    named = alone.get(f"/assets/{version}/board.js")
     assert named.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert named.headers["Content-Type"].startswith("text/javascript")
-    other = alone.get("/static/0123456789ab/board.js")
+    other = alone.get("/assets/0123456789ab/board.js")
     assert other.headers["Cache-Control"] == "no-store"
 
 
@@ -132,7 +132,7 @@ def test_files_are_kept_for_good_under_their_version_alone(alone: httpx.Client) 
     "name", ["../door.py", "..%2fdoor.py", "charts.yaml", "page.html", ".gitignore", "%2e%2e/x.js"]
 )
 def test_nothing_but_the_pages_files_can_be_read(alone: httpx.Client, name: str) -> None:
-    assert alone.get(f"/static/0123456789ab/{name}").status_code == 404
+    assert alone.get(f"/assets/0123456789ab/{name}").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/", "/data"])
