@@ -10,6 +10,7 @@ import vl_convert
 
 from functions.board import colours, vega
 from functions.board.catalogue import LANGUAGES, Chart, Language, load
+from functions.board.groups import Spec
 from functions.board.view import View
 from infra.local.paths import LOCAL
 from tests.board.conftest import Filled
@@ -23,7 +24,7 @@ def page(filled: Filled) -> dict[str, Any]:
     return filled.data().page(View())
 
 
-def specification(chart: Chart, language: Language, page: dict[str, Any]) -> vega.Spec:
+def specification(chart: Chart, language: Language, page: dict[str, Any]) -> Spec:
     rows = page["charts"][chart.id]["rows"]
     spec = vega.with_values(vega.spec(chart, load(), language), rows, 700, 320)
     for parameter in spec["params"]:
