@@ -102,7 +102,7 @@ def _held(read: dict[str, list[dict[str, Any]]]) -> dict[str, dict[Any, Any]]:
 
 def _elasticsearch(system: System) -> dict[str, dict[Any, Any]]:
     client = ElasticsearchConfig(system.stack.endpoints.elasticsearch).client()
-    client.cluster.health(wait_for_status="green", timeout="60s")
+    client.cluster.health(wait_for_status="yellow", timeout="60s")
     client.indices.refresh(index="*")
     indices = {"plays": "plays-*"}
     names = ("plays", "ad_events", "interests", "listening", "health")

@@ -131,7 +131,7 @@ def new_system(stack: Stack, folder: Path) -> Iterator[System]:
     elasticsearch = ElasticsearchConfig(stack.endpoints.elasticsearch).client()
     for index in elasticsearch.indices.get(index="*"):
         elasticsearch.indices.delete(index=index)
-    apply_templates(elasticsearch)
+    apply_templates(elasticsearch, replicas=0)
     create_tables(system.bigquery.client(), system.dataset)
     customers, tracks = write_references(folder)
     system.run(
