@@ -19,7 +19,7 @@ from beam_pipeline.edges.elasticsearch import apply_templates
 from beam_pipeline.edges.tables import create_tables
 from infra.local import parts, processes, reconcile
 from infra.local.display import Display, addresses
-from infra.local.environments import last_line
+from infra.local.environments import last_error
 from infra.local.errors import PortBusy, ServiceFailed
 from infra.local.services import Launch
 from infra.local.snapshots import Watch, read_status
@@ -35,6 +35,7 @@ SETTLE_S = 300.0
 START_S = 90.0
 CHILD_DEADLINE = timedelta(seconds=15)
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+RECORD = "demo"
 FITS, DIFFERS, INTERRUPTED = 0, 1, 130
 
 
@@ -84,9 +85,9 @@ class Demo:
             raise PortBusy(self.stack.ports.ingest, "the ingest function")
         for folder in (self.reference.folder, self.status.parent):
             folder.mkdir(parents=True, exist_ok=True)
+        self.stack.start()
         for name, launch in self.reference.commands().items():
             self._spawn(name, launch)
-        self.stack.start()
         for name in list(self.children):
             self._finish(name)
         self.display.step("Pub/Sub, Elasticsearch, Redis and BigQuery are ready")
@@ -180,7 +181,7 @@ class Demo:
 
     def _ended(self, name: str) -> ServiceFailed:
         code, log = self.children[name].returncode, self.stack.log(name)
-        return ServiceFailed(f"{name} ended (exit {code}): {last_line(log)} Its log is {log}.")
+        return ServiceFailed(f"{name} ended (exit {code}): {last_error(log)} Its log is {log}.")
 
 
 def run(home: Path, ports: Ports, traffic: parts.Traffic) -> int:
@@ -194,7 +195,7 @@ def run(home: Path, ports: Ports, traffic: parts.Traffic) -> int:
     try:
         with _interruptible():
             stack.wipe()
-            processes.record_of("demo", os.getpid()).write(stack.run)
+            processes.record_of(RECORD, os.getpid()).write(stack.run)
             return demo.run()
     except KeyboardInterrupt:
         return FITS if traffic.live_s is None else INTERRUPTED
@@ -202,10 +203,17 @@ def run(home: Path, ports: Ports, traffic: parts.Traffic) -> int:
         for number in STOPPING:
             signal.signal(number, signal.SIG_IGN)
         demo.display.settle()
+        _stop(demo)
+        stack.release()
+
+
+def _stop(demo: Demo) -> None:
+    run = demo.stack.run
+    processes.record_file(run, RECORD).unlink(missing_ok=True)
+    if processes.read_records(run):
         demo.display.step("stopping …")
         demo.stop()
         demo.display.step("everything is stopped")
-        stack.release()
 
 
 @contextmanager

@@ -114,20 +114,23 @@ def _run(command: Sequence[str | Path], venv: Path) -> None:
     with log.open("a") as out:
         out.write(f"$ {' '.join(words)}\n")
         out.flush()
-        env = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "UV_PYTHON_DOWNLOADS": "never"}
+        env = {"UV_SYSTEM_CERTS": "true"} | os.environ
+        env |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "UV_PYTHON_DOWNLOADS": "never"}
         env.pop("VIRTUAL_ENV", None)
         done = subprocess.run(words, env=env, stdout=out, stderr=out, cwd=ROOT, check=False)
     if done.returncode != 0:
         raise SetupFailed(
             f"Setting up {venv.relative_to(ROOT)} failed (exit {done.returncode}):"
-            f" {last_line(log)} The whole output is in {log}."
+            f" {last_error(log)} The whole output is in {log}."
         )
 
 
-def last_line(log: Path) -> str:
-    """The last line with something in it, as the shortest account of what went wrong."""
+def last_error(log: Path) -> str:
+    """The last line that speaks of an error, else the last one with something in it."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    return next((line.strip() for line in reversed(lines) if line.strip()), "no output.")
+    said = [line.strip() for line in lines if line.strip()]
+    errors = [line for line in said if "error" in line.lower()]
+    return (errors or said or ["no output."])[-1]
 
 
 def _stamp(lock: Path, *more: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from infra.local import processes, topics
-from infra.local.environments import last_line
+from infra.local.environments import last_error
 from infra.local.errors import AlreadyRunning, PortBusy, ServiceFailed
 from infra.local.services import HOST, PROJECT, PUBSUB, SERVICES, Service
 
@@ -234,4 +234,4 @@ class Stack:
 
     def _failure(self, service: Service, problem: str) -> ServiceFailed:
         title, log = service.title[0].upper() + service.title[1:], self.log(service.name)
-        return ServiceFailed(f"{title} {problem}: {last_line(log)} Its log is {log}.")
+        return ServiceFailed(f"{title} {problem}: {last_error(log)} Its log is {log}.")

@@ -63,7 +63,7 @@ def test_a_demo_that_is_asked_to_stop_stops_all_of_it(tmp_path: Path) -> None:
     ports = Ports.free()
     with demo(tmp_path, ports) as process:
         assert process.stdout is not None
-        started = next(line for line in process.stdout if "backlog" in line)
+        started = next(line for line in process.stdout if "sent so far" in line)
         assert started
         names = {record.name for record in processes.read_records(tmp_path / "run")}
         assert {"demo", "pubsub", "ingest", "pipeline", "listeners"} <= names
