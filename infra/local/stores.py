@@ -140,8 +140,11 @@ class Stores:
         return {name: int(found[name]["value"]) for name in fields if name in found}
 
     def _scan(self, index: str, source: list[str] | bool) -> Iterator[dict[str, Any]]:
+        """Every document; an index that nothing was written to yet is not there, and holds none."""
         query: dict[str, Any] = {"query": {"match_all": {}}, "_source": source}
-        yield from helpers.scan(self.elasticsearch, index=index, query=query, size=PAGE)
+        yield from helpers.scan(
+            self.elasticsearch, index=index, query=query, size=PAGE, ignore_unavailable=True
+        )
 
     def _query(self, sql: str) -> list[bigquery.Row]:
         config = bigquery.QueryJobConfig(query_parameters=list(SPAN))
