@@ -2,7 +2,7 @@
 
 blocks ─ decode ─┬─ events ─ shard by customer ─ history ─┬─ rows ──────────┐
                  ├─ changes ──────────────────────────────┤ changes ─ count ┤
-                 └─ dead letters ──────────────────────────────────────────┴─ write
+                 └─ dead letters, outcomes of messages ────────────────────┴─ write
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def build(
     for destination in destinations:
         name = destination.name
         counted = counts.ledger if destination.keeps_versions else counts.live
-        rows = (history.rows, counted, decoded.dead_letters) | f"Rows for {name}" >> beam.Flatten()
+        rows = (history.rows, counted, decoded.rows) | f"Rows for {name}" >> beam.Flatten()
         refused.append(rows | f"Write to {name}" >> WriteTo(destination.store, progress))
     letters = refused | "Refused" >> beam.Flatten()
     for destination in destinations:

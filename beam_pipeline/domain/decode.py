@@ -22,6 +22,7 @@ from beam_pipeline.domain import events, schemas
 from beam_pipeline.domain.events import Kind
 from beam_pipeline.domain.health import rejected_health
 from beam_pipeline.domain.lines import Block, Lines, is_utf8
+from beam_pipeline.domain.outcomes import MessageOutcome, outcomes_frame, read_outcome
 from beam_pipeline.domain.reasons import InvalidEvent, Reason
 from beam_pipeline.domain.refusals import Refusal, read_refusal
 from beam_pipeline.domain.times import parse_times
@@ -32,24 +33,26 @@ KEPT_BYTES = 4 * 1024
 LOOK_BACK = 100
 """Lines before an unreadable one of a file that may tell when it was published."""
 
-UNCOUNTED = ("heartbeat", "message")
-"""Kinds of message that carry no events."""
+HEARTBEAT = "heartbeat"
+"""A kind of message that carries nothing: it keeps a local runner's timers moving."""
 
 _ZERO = ord("0")
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What a batch of blocks held; every line of it is in exactly one of the three frames."""
+    """What a batch of blocks held; every line of it is in exactly one of the first four frames."""
 
     plays: pl.DataFrame
     """RAW_PLAYS."""
     ad_events: pl.DataFrame
     """RAW_AD_EVENTS."""
+    messages: pl.DataFrame
+    """MESSAGES: outcomes that sms has published; no events, so health does not count them."""
     dead_letters: pl.DataFrame
     """DEAD_LETTERS."""
     health: pl.DataFrame
-    """HEALTH of the dead letters alone: what is accepted is counted when it is written."""
+    """HEALTH of the rejected events alone: what is accepted is counted when it is written."""
 
 
 @dataclass(slots=True)
@@ -67,10 +70,15 @@ def decode(blocks: Sequence[Block]) -> Decoded:
     plays: list[pl.DataFrame] = []
     ad_events: list[pl.DataFrame] = []
     refused: list[_Refused] = []
+    outcomes: list[tuple[MessageOutcome, int]] = []
+    unread: list[_Refused] = []
     for (kind, schema, own), group in groupby(blocks, lambda b: (b.kind, b.schema, b.own_times)):
-        if kind in UNCOUNTED:
+        if kind == HEARTBEAT:
             continue
         lines = Lines.of(list(group))
+        if kind == "message":
+            _read_outcomes(lines, schema, outcomes, unread)
+            continue
         if kind == "rejected":
             refused += _refusals(lines)
             continue
@@ -86,7 +94,8 @@ def decode(blocks: Sequence[Block]) -> Decoded:
     return Decoded(
         plays=_concat(plays, schemas.RAW_PLAYS),
         ad_events=_concat(ad_events, schemas.RAW_AD_EVENTS),
-        dead_letters=_dead_letters(refused),
+        messages=outcomes_frame(outcomes),
+        dead_letters=_dead_letters([*refused, *unread]),
         health=rejected_health([line.published_ms for line in refused]),
     )
 
@@ -107,6 +116,16 @@ def _all_refused(lines: Lines, unknown: InvalidEvent) -> list[_Refused]:
 
 def _refusals(lines: Lines) -> list[_Refused]:
     return [_refused(lines, row, read_refusal(lines.line(row))) for row in range(len(lines))]
+
+
+def _read_outcomes(
+    lines: Lines, schema: str, outcomes: list[tuple[MessageOutcome, int]], unread: list[_Refused]
+) -> None:
+    for row in range(len(lines)):
+        try:
+            outcomes.append(read_outcome(lines.line(row), schema))
+        except InvalidEvent as reason:
+            unread.append(_refuse(lines, row, reason))
 
 
 def _structs(

@@ -91,6 +91,18 @@ PROFILES = pl.Schema(
     }
 )
 
+MESSAGES = pl.Schema(
+    {
+        "message_id": pl.String(),
+        "customer_id": pl.Int64(),
+        "offer": pl.String(),
+        "status": pl.String(),
+        "reason": pl.String(),
+        "attempts": pl.Int32(),
+        "at": TIMESTAMP,
+    }
+)
+
 DEAD_LETTERS = pl.Schema(
     {
         "id": pl.String(),
@@ -122,6 +134,7 @@ DATASETS: dict[str, pl.Schema] = {
     "listening": LISTENING,
     "ad_events": AD_EVENTS,
     "profiles": PROFILES,
+    "messages": MESSAGES,
     "dead_letters": DEAD_LETTERS,
     "health": HEALTH,
 }

@@ -1,4 +1,4 @@
-"""Blocks of lines → frames of events, dead letters, and the health of what was rejected."""
+"""Blocks of lines → frames of events, rows for the stores, and the health of what was rejected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from beam_pipeline.domain.decode import Decoded, decode
 from beam_pipeline.domain.lines import Block
 from beam_pipeline.transforms.frames import ONE_KEY, Change, Events, Rows
 
-_DEAD_LETTERS, _CHANGES = "dead letters", "changes"
+_ROWS, _CHANGES = "rows", "changes"
 
 TARGET_BYTES = 1_500_000
 """Blocks of a bundle are decoded together up to this size: about 10,000 plays."""
@@ -28,7 +28,8 @@ class DecodedCollections:
     """The outputs of Decode."""
 
     events: PCollection[Events]
-    dead_letters: PCollection[Rows]
+    rows: PCollection[Rows]
+    """Dead letters, and the outcomes of messages: what goes to the stores as it is."""
     changes: PCollection[tuple[int, Change]]
 
 
@@ -38,11 +39,11 @@ class Decode(beam.PTransform):
     def expand(self, blocks: PCollection[Block]) -> DecodedCollections:
         """PCollection[Block] → DecodedCollections."""
         outputs = blocks | "Decode lines" >> beam.ParDo(_DecodeFn()).with_outputs(
-            _DEAD_LETTERS, _CHANGES, main="events"
+            _ROWS, _CHANGES, main="events"
         )
         return DecodedCollections(
             events=outputs["events"],
-            dead_letters=outputs[_DEAD_LETTERS],
+            rows=outputs[_ROWS],
             changes=outputs[_CHANGES],
         )
 
@@ -78,7 +79,9 @@ class _DecodeFn(beam.DoFn):
         decoded: Decoded = decode(blocks)
         if decoded.plays.height or decoded.ad_events.height:
             yield Events(decoded.plays, decoded.ad_events)
+        if decoded.messages.height:
+            yield TaggedOutput(_ROWS, Rows("messages", decoded.messages))
         if decoded.dead_letters.height:
             self._rejected.inc(decoded.dead_letters.height)
-            yield TaggedOutput(_DEAD_LETTERS, Rows("dead_letters", decoded.dead_letters))
+            yield TaggedOutput(_ROWS, Rows("dead_letters", decoded.dead_letters))
             yield TaggedOutput(_CHANGES, (ONE_KEY, Change(no_delta(), decoded.health)))

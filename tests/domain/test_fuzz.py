@@ -29,15 +29,21 @@ MESSAGES = st.builds(
 )
 
 
+def count_lines(messages: list[Message]) -> int:
+    return sum(len(lines_of(message.payload)) for message in messages)
+
+
 @given(st.lists(MESSAGES, max_size=4))
 def test_every_line_is_accepted_or_rejected_whatever_the_bytes(messages: list[Message]) -> None:
     decoded = decode([block_of(message, str(n)) for n, message in enumerate(messages)])
-    counted = [m for m in messages if m.kind not in ("message", "heartbeat")]
-    lines = sum(len(lines_of(message.payload)) for message in counted)
-    rejected = decoded.dead_letters.height
-    assert decoded.plays.height + decoded.ad_events.height + rejected == lines
-    assert decoded.dead_letters["id"].n_unique() == rejected
-    assert decoded.health["rejected"].sum() == decoded.health["received"].sum() == rejected
+    outcomes = [m for m in messages if m.kind == "message"]
+    events = [m for m in messages if m.kind not in ("message", "heartbeat")]
+    letters = decoded.dead_letters.height
+    rejected = decoded.health["rejected"].sum()
+    assert decoded.plays.height + decoded.ad_events.height + rejected == count_lines(events)
+    assert decoded.messages.height + letters - rejected == count_lines(outcomes)
+    assert decoded.dead_letters["id"].n_unique() == letters
+    assert decoded.health["received"].sum() == rejected
     assert (decoded.health["minute"].to_physical() % 60_000 == 0).all()
 
 

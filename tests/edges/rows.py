@@ -7,7 +7,15 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from beam_pipeline.domain.schemas import AD_EVENTS, HEALTH, INTERESTS, LISTENING, PLAYS, TIMESTAMP
+from beam_pipeline.domain.schemas import (
+    AD_EVENTS,
+    HEALTH,
+    INTERESTS,
+    LISTENING,
+    MESSAGES,
+    PLAYS,
+    TIMESTAMP,
+)
 
 NOON = datetime(2026, 9, 21, 12, tzinfo=UTC)
 
@@ -120,5 +128,25 @@ def ad_events(count: int) -> pl.DataFrame:
             for n in range(count)
         ],
         schema=AD_EVENTS,
+        orient="row",
+    )
+
+
+def outcomes(count: int) -> pl.DataFrame:
+    """MESSAGES of as many customers, every other one refused."""
+    return pl.DataFrame(
+        [
+            (
+                f"gold-day:{n}",
+                n,
+                "gold-day",
+                ("sent", "refused")[n % 2],
+                (None, "cap")[n % 2],
+                1,
+                NOON,
+            )
+            for n in range(count)
+        ],
+        schema=MESSAGES,
         orient="row",
     )

@@ -14,7 +14,7 @@ from beam_pipeline.edges.bigquery import BigQueryConfig, BigQuerySink, record_ba
 from beam_pipeline.edges.loads import load_parquet
 from beam_pipeline.edges.retry import Outage
 from tests.edges.gate import gate
-from tests.edges.rows import ad_events, health, interests, listening, plays
+from tests.edges.rows import ad_events, health, interests, listening, outcomes, plays
 
 Big = tuple[BigQueryConfig, bigquery.Client]
 
@@ -49,6 +49,7 @@ def test_every_column_comes_back_as_it_was(sink: BigQuerySink, big: Big) -> None
         "interests": interests([(1, 2, "달빛", 1, 2, 3)]),
         "listening": listening([(5, "artist", 'Zoë "Z"', 7, 3)]),
         "ad_events": ad_events(10),
+        "messages": outcomes(20),
         "dead_letters": letters,
         "health": health([(0, 5, 1)]),
     }

@@ -14,6 +14,7 @@ from beam_pipeline.domain.schemas import (
     HEALTH,
     INTERESTS,
     LISTENING,
+    MESSAGES,
     PLAYS,
 )
 from beam_pipeline.edges.elasticsearch import (
@@ -22,7 +23,7 @@ from beam_pipeline.edges.elasticsearch import (
     apply_templates,
 )
 from infra.local.stack import Stack
-from tests.edges.rows import ad_events, health, interests, listening, plays
+from tests.edges.rows import ad_events, health, interests, listening, outcomes, plays
 from tests.edges.stored import documents, stored
 
 
@@ -192,6 +193,16 @@ def test_a_column_that_the_mapping_does_not_know_is_refused_and_not_guessed(
     letters = sink.write("plays", plays(2).with_columns(pl.lit(1).alias("surprise")))
     assert letters["detail"].str.contains("surprise").all()
     assert "surprise" not in json.dumps(elastic.indices.get_mapping(index="plays-*").body)
+
+
+def test_an_earlier_outcome_of_a_message_never_replaces_a_later_one(
+    sink: ElasticsearchSink, elastic: Elasticsearch
+) -> None:
+    first = outcomes(10)
+    later = first.with_columns(pl.lit("unknown").alias("status"), pl.col("at").dt.offset_by("1m"))
+    for frame in (first, later, first):
+        assert sink.write("messages", frame).is_empty()
+    assert stored(elastic, "messages", MESSAGES).equals(later.sort(MESSAGES.names()[:4]))
 
 
 def test_an_empty_frame_asks_nothing(stack: Stack) -> None:

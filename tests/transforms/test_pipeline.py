@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -17,6 +18,7 @@ from beam_pipeline.transforms.count import Pace
 from tests.domain.harness import rows_of
 from tests.e2e.traffic import Post, reference, traffic
 from tests.oracle import Message, Stores, account
+from tests.strategies import NOON
 from tests.transforms.collect import Shelf, run_bounded, run_stream
 
 REFERENCE = reference()
@@ -115,6 +117,17 @@ def test_plays_that_come_too_late_are_counted_as_late_and_kept_out_of_windows() 
     every = largest(rows_of(shelf.rows("health")), ["minute"], "received")
     assert sum(row["late"] for row in every.values()) == late
     assert held(shelf)["listening"] == stores.listening()
+
+
+def test_outcomes_of_messages_reach_the_stores_and_no_count() -> None:
+    at = datetime.fromtimestamp(NOON / 1000, UTC).isoformat()
+    outcome = {"message_id": "o:1", "customer_id": 1, "offer": "o", "status": "sent"}
+    payload = json.dumps({**outcome, "attempts": 1, "at": at}).encode()
+    shelf = run_stream([[Message("message", NOON, payload)]], REFERENCE)
+    assert rows_of(shelf.rows("messages")) == [
+        {**outcome, "reason": None, "attempts": 1, "at": NOON}
+    ]
+    assert all(shelf.rows(name).is_empty() for name in ("health", "dead_letters", "plays"))
 
 
 def test_bundles_that_fail_and_are_tried_again_change_nothing(
