@@ -9,7 +9,11 @@ begin "$@"
 
 APIS=(
   aiplatform artifactregistry bigquery bigquerystorage billingbudgets cloudbuild cloudfunctions
-  cloudscheduler compute dataflow dataproc iam iamcredentials logging monitoring pubsub redis run
-  secretmanager servicenetworking storage vpcaccess
+  cloudresourcemanager cloudscheduler compute dataflow dataproc iam iamcredentials logging monitoring
+  pubsub redis run secretmanager servicenetworking storage vpcaccess
 )
-run gcloud services enable "${APIS[@]/%/.googleapis.com}" --project="$PROJECT"
+# One call takes 20 at most.
+for ((first = 0; first < ${#APIS[@]}; first += 20)); do
+  some=("${APIS[@]:first:20}")
+  run gcloud services enable "${some[@]/%/.googleapis.com}" --project="$PROJECT"
+done

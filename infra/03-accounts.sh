@@ -19,6 +19,11 @@ for account in "${ACCOUNTS[@]}"; do
   grant_project "$account" ${PROJECT_ROLES[$account]-}
 done
 
+# Builds of functions read their sources, and no other bucket.
+grant gcloud projects add-iam-policy-binding "$PROJECT" \
+  --member="serviceAccount:$(email build)" --role=roles/storage.objectViewer \
+  --condition="$SOURCES_ONLY" --format=none
+
 # Who may start work as somebody else, and as nobody but them.
 for pair in scheduler:train daily:dataflow; do
   grant gcloud iam service-accounts add-iam-policy-binding "$(email "${pair#*:}")" \

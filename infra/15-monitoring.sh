@@ -31,11 +31,12 @@ for file in "$INFRA"/monitoring/alerts/*.json; do
   policy=
   [[ $DRY_RUN ]] || policy=$(gcloud alpha monitoring policies list --project="$PROJECT" \
     --filter="displayName=\"$title\"" --format='value(name)' --limit=1)
+  # A metric that was made a moment ago is no metric yet for an alert.
   if [[ -z $policy ]]; then
-    run gcloud alpha monitoring policies create --project="$PROJECT" --policy-from-file="$file" \
-      --notification-channels="$channel" --user-labels="$LABELS"
+    settle 'cannot find metric' gcloud alpha monitoring policies create --project="$PROJECT" \
+      --policy-from-file="$file" --notification-channels="$channel" --user-labels="$LABELS"
   else
-    run gcloud alpha monitoring policies update "$policy" --project="$PROJECT" \
+    settle 'cannot find metric' gcloud alpha monitoring policies update "$policy" --project="$PROJECT" \
       --policy-from-file="$file" --set-notification-channels="$channel"
   fi
 done

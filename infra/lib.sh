@@ -8,6 +8,7 @@
 #   remove DESCRIBE… :present DELETE…
 #   ask NAME CMD…               a value from the project; <NAME> in a dry run
 #   await SECONDS WHAT CMD…     try a command until it succeeds
+#   settle PATTERN CMD…         run, and again while Google does not know yet what was just made
 #   grant…                      one IAM binding
 #   put_secret NAME             a new version from standard input, if it differs
 
@@ -73,6 +74,8 @@ read_settings() {
   done
   # shellcheck source=names.sh
   source "$INFRA/names.sh"
+  # Quota and everything that is not said otherwise: this project, whichever one gcloud is set to.
+  export CLOUDSDK_CORE_PROJECT=$PROJECT
 }
 
 # A setting that only some scripts need.
@@ -165,10 +168,28 @@ await() {
   done
 }
 
+# settle PATTERN CMD…: some of what has just been made is known everywhere only after seconds or
+# minutes. Runs a command again while its error, in small letters, matches; for 15 minutes.
+settle() {
+  local pattern=$1 told deadline=$((SECONDS + 900))
+  shift
+  show "$@"
+  [[ $DRY_RUN ]] && return
+  until told=$("$@" 2>&1 </dev/null); do
+    if [[ ! ${told,,} =~ $pattern ]] || ((SECONDS >= deadline)); then
+      say "$told"
+      return 1
+    fi
+    say "  not known yet, waiting"
+    sleep "${ENCORE_POLL:-10}"
+  done
+}
+
 # With ENCORE_SKIP_IAM=1 bindings are only shown: for projects whose permissions another team
 # sets, and for emulators, which have none.
 grant() {
-  if [[ ${ENCORE_SKIP_IAM-} && ! $DRY_RUN ]]; then say "  to be granted: $*"; else run "$@"; fi
+  if [[ ${ENCORE_SKIP_IAM-} && ! $DRY_RUN ]]; then say "  to be granted: $*"
+  else settle 'service account .* does not exist' "$@"; fi
 }
 
 # grant_project ACCOUNT ROLE…

@@ -61,6 +61,9 @@ declare -gA PROJECT_ROLES=(
   [elastic]="logging.logWriter"
 )
 
+# Google keeps the sources of functions in buckets of its own naming, made at the first deployment.
+SOURCES_ONLY="title=sources-of-functions,expression=resource.name.startsWith('projects/_/buckets/gcf-v2-')"
+
 SECRETS=(encore-redis-url encore-es-api-key encore-es-board-key encore-ingest-keys encore-offer-keys encore-twilio-auth-token)
 
 # Who may read which secret.

@@ -10,9 +10,21 @@ copy_package() { # FROM TO: sources alone
     done
 }
 
+# The board's chart library is not in the repository: it is made out of a package, which is fetched
+# at the lock's version where this machine's Python lacks it.
+build_board() {
+  local python=${ENCORE_PYTHON:-python3} packages=$BUILD/packages
+  if ! "$python" -c 'import vl_convert' 2>/dev/null; then
+    "$python" -m pip install --quiet --target="$packages" --upgrade \
+      "$(grep -o '^vl-convert-python==[^ ]*' "$ROOT/requirements.txt")" >&2
+  fi
+  (cd "$ROOT" && PYTHONPATH=$packages "$python" -m functions.board.build) >&2
+}
+
 # A function's folder: main.py and every module of ours that it imports.
 stage_function() {
   local folder=$BUILD/functions/$1
+  if [[ $1 == board && ! $DRY_RUN ]]; then build_board; fi
   rm -rf "$folder"
   mkdir -p "$folder"
   (cd "$ROOT" && "${ENCORE_PYTHON:-python3}" -m functions.stage "$1" "$folder") >/dev/null

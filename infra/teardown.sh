@@ -108,6 +108,10 @@ remove gcloud artifacts repositories describe "$REPOSITORY" "${HERE[@]}" --locat
   :present gcloud artifacts repositories delete "$REPOSITORY" "${HERE[@]}" --location="$REGION" --quiet
 
 say "── accounts and their roles"
+if [[ $DRY_RUN ]] || exists gcloud iam service-accounts describe "$(email build)" "${HERE[@]}" --format=none; then
+  grant gcloud projects remove-iam-policy-binding "$PROJECT" --condition="$SOURCES_ONLY" \
+    --member="serviceAccount:$(email build)" --role=roles/storage.objectViewer --format=none
+fi
 for account in "${ACCOUNTS[@]}"; do
   for role in ${PROJECT_ROLES[$account]-}; do
     if exists gcloud iam service-accounts describe "$(email "$account")" "${HERE[@]}" --format=none ||

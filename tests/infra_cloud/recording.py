@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ SETTINGS = {
     "ENCORE_CUSTOMERS": "gs://elsewhere/customers.csv",
     "ENCORE_TRACKS": "gs://elsewhere/tracks.csv",
     "ENCORE_IMAGE_TAG": "tested",
+    "ENCORE_PYTHON": sys.executable,
 }
 SECRET_FILES = ("es-api-key", "es-board-key", "twilio-auth-token")
 

@@ -75,13 +75,13 @@ def things(recording: Recording, verbs: set[str]) -> set[str]:
     return {each for each in found if each}
 
 
-def bindings(recording: Recording, verb: str) -> set[tuple[str, str]]:
-    """Member and role of the bindings of the whole project."""
+def bindings(recording: Recording, verb: str) -> set[tuple[str, str, str]]:
+    """Member, role and condition of the bindings of the whole project."""
     found = set()
     for command in recording.commands:
         if command[1:3] == ["projects", verb]:
             flags = dict(word.split("=", 1) for word in command if "=" in word)
-            found.add((flags["--member"], flags["--role"]))
+            found.add((flags["--member"], flags["--role"], flags["--condition"]))
     return found
 
 
@@ -114,6 +114,16 @@ def test_gcloud_knows_every_command(recordings: Recordings, tmp_path: Path) -> N
         if not verdict["success"]
     ]
     assert wrong == []
+
+
+def test_no_call_switches_on_more_apis_than_google_takes(recordings: Recordings) -> None:
+    calls = [
+        [word for word in command if word.endswith(".googleapis.com")]
+        for command in recordings["deploy nothing"].commands
+        if command[1:3] == ["services", "enable"]
+    ]
+    assert [len(call) <= 20 for call in calls] == [True, True]
+    assert len({api for call in calls for api in call}) == sum(map(len, calls)) > 20
 
 
 def test_what_is_there_is_not_made_again(recordings: Recordings) -> None:
@@ -176,7 +186,7 @@ def test_roles_for_the_whole_project_are_few_and_taken_back(recordings: Recordin
         given = bindings(recordings[f"deploy nothing{trial}"], "add-iam-policy-binding")
         taken = bindings(recordings[f"teardown all, data{trial}"], "remove-iam-policy-binding")
         assert given == taken
-        roles = {role.removeprefix("roles/") for _, role in given}
+        roles = {role.removeprefix("roles/") for _, role, _ in given}
         assert not roles & {"owner", "editor", "viewer"}
         assert not {role for role in roles if role.lower().endswith("admin")}
 

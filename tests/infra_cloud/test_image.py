@@ -92,6 +92,9 @@ FUNCTIONS = sorted(main.parent.name for main in ROOT.glob("functions/*/main.py")
 def test_a_staged_function_can_be_imported_from_its_folder_alone(name: str, bench: Bench) -> None:
     folder = stage(bench, f"stage_function {name}")
     assert (folder / "requirements.txt").is_file()
+    if name == "board":
+        charts = folder / "functions" / "board" / "static" / "vega.js"
+        assert charts.stat().st_size > 100_000
     script = f"import main, functions; assert callable(main.{name}); print(functions.__file__)"
     done = subprocess.run(
         [sys.executable, "-c", script],

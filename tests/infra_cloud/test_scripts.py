@@ -128,6 +128,20 @@ def test_a_secret_that_has_not_changed_gets_no_new_version(bench: Bench) -> None
     assert "versions add encore-redis-url" in other.stderr
 
 
+def test_what_was_just_made_is_waited_for_until_google_knows_it(bench: Bench) -> None:
+    counter = bench.folder / "tries"
+    counter.unlink(missing_ok=True)
+    late = (
+        f'late() {{ echo x >>"{counter}"; (($(wc -l <"{counter}") > 2)) || '
+        '{ echo "ERROR: Service account a@b does not exist." >&2; return 1; }; }\n'
+    )
+    told = library(bench, late + "grant late")
+    assert (told.returncode, counter.read_text()) == (0, "x\n" * 3)
+    assert told.stderr.count("not known yet, waiting") == 2
+    other = library(bench, "broken() { echo 'ERROR: denied' >&2; return 1; }\ngrant broken")
+    assert (other.returncode, other.stderr) == (1, "» broken\nERROR: denied\n")
+
+
 @pytest.mark.parametrize("script", ["11-setup.sh", "12-functions.sh", "13-dataflow.sh"])
 def test_what_needs_a_secret_does_not_start_without_its_value(script: str, bench: Bench) -> None:
     told = bench.run("nothing", script)
