@@ -91,8 +91,11 @@ def load_reference(stack: Stack, reference: Reference) -> Launch:
     )
 
 
-def ingest(stack: Stack, caller: Caller) -> Launch:
-    """The Cloud Function `ingest` in the functions framework, as it runs in the cloud."""
+def ingest(stack: Stack, caller: Caller, simulated_time: bool = False) -> Launch:
+    """The Cloud Function `ingest` in the functions framework, as it runs in the cloud.
+
+    With `simulated_time` a request may say when it is.
+    """
     source = ROOT / "functions" / "ingest" / "main.py"
     settings = {
         "ENCORE_PROJECT": stack.endpoints.project,
@@ -101,6 +104,7 @@ def ingest(stack: Stack, caller: Caller) -> Launch:
         "ENCORE_KEYS_FILE": str(caller.keys_file),
         "PUBSUB_EMULATOR_HOST": stack.endpoints.pubsub,
         "REDIS_URL": stack.endpoints.redis,
+        "ENCORE_SIMULATED_TIME": "1" if simulated_time else "0",
     }
     listen = ("--host", HOST, "--port", str(stack.ports.ingest))
     framework = ("-m", "functions_framework", "--source", source, "--target", "ingest")

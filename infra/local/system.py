@@ -1,0 +1,105 @@
+"""The whole system on one machine, stage by stage: what a demo and a proof have in common.
+
+Services, reference data, ingest function, pipeline; then listeners, whose account of what they
+sent says when the stores have settled.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from beam_pipeline.edges.elasticsearch import apply_templates
+from beam_pipeline.edges.tables import create_tables
+from infra.local import parts, reconcile
+from infra.local.crew import Crew
+from infra.local.display import Display
+from infra.local.errors import PortBusy
+from infra.local.snapshots import Watch, read_status
+from infra.local.stack import Stack, is_busy
+from infra.local.stores import Stores
+
+QUIET_S = 45.0
+"""When nothing was added to any store for so long, nothing more will come."""
+LASTING = ("ingest", "pipeline")
+ENDING = ("listeners", *LASTING)
+"""Who posts ends first, who stores last."""
+
+
+@dataclass(frozen=True)
+class System:
+    """One system and who shows it; `ledger_s` is how often changed counts go to BigQuery."""
+
+    crew: Crew
+    display: Display
+    reference: parts.Reference
+    ledger_s: float
+    simulated_time: bool = False
+
+    @property
+    def stack(self) -> Stack:
+        """Its services."""
+        return self.crew.stack
+
+    @property
+    def key(self) -> Path:
+        """The listeners' own account of this run."""
+        return self.stack.home / "data" / "key"
+
+    @property
+    def status(self) -> Path:
+        """Where the listeners say how far they are."""
+        return self.stack.home / "data" / "simulator.json"
+
+    def start_services(self) -> None:
+        """Start the services, and make the reference data that is not there yet."""
+        if is_busy(self.stack.ports.ingest):
+            raise PortBusy(self.stack.ports.ingest, "the ingest function")
+        for folder in (self.reference.folder, self.status.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.stack.start()
+        made = self.reference.commands()
+        for name, launch in made.items():
+            self.crew.spawn(name, launch)
+        self.crew.finish(*made)
+        self.display.step("Pub/Sub, Elasticsearch, Redis and BigQuery are ready")
+
+    def start_parts(self, stores: Stores) -> parts.Caller:
+        """Start the function and the pipeline, load the reference data; gives who may post."""
+        caller = parts.Caller(self.stack.home / "config")
+        caller.write()
+        self.crew.spawn("ingest", parts.ingest(self.stack, caller, self.simulated_time))
+        apply_templates(stores.elasticsearch, replicas=0)
+        create_tables(stores.bigquery, self.stack.endpoints.dataset)
+        self.crew.spawn("reference", parts.load_reference(self.stack, self.reference))
+        self.crew.spawn("pipeline", parts.pipeline(self.stack, self.ledger_s))
+        self.crew.finish("reference")
+        self.display.step("customers and tracks are loaded, index templates and tables are there")
+        self.crew.wait_for("ingest", lambda: parts.ingest_ready(self.stack), LASTING)
+        return caller
+
+    def follow(self, watch: Watch) -> None:
+        """Show what happens until the listeners have ended, which they do if they have a length."""
+        phase = ""
+        while self.crew.is_running("listeners"):
+            posting = read_status(self.status)
+            if posting.get("phase", "").partition(" ")[0] != phase.partition(" ")[0]:
+                self.display.step(f"{posting['phase']}: {posting['sent']:,} sent so far")
+            phase = posting.get("phase", phase)
+            self.display.show(phase or "starting", posting, watch.last, watch.before)
+            self.crew.check(LASTING)
+            time.sleep(0.5)
+
+    def settle(self, watch: Watch, summary: Mapping[str, Any], longest_s: float) -> None:
+        """Wait until all that was sent has arrived, or nothing more comes."""
+        began = time.monotonic()
+        while time.monotonic() - began < longest_s:
+            arrived = reconcile.has_arrived(summary, watch.last)
+            if watch.quiet_s() > (1.5 * self.ledger_s if arrived else QUIET_S):
+                break
+            posting = read_status(self.status)
+            self.display.show("settling", posting, watch.last, watch.before)
+            self.crew.check(LASTING)
+            time.sleep(0.5)
+        self.display.settle()
