@@ -6,6 +6,7 @@ import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from infra.local import processes
@@ -53,6 +54,20 @@ class Traffic:
     live_s: float | None = None
     backlog: int = 60
     seed: int = 1
+
+
+@dataclass(frozen=True)
+class FaultyTime:
+    """What the simulator posts in simulated time: some hours with every fault, and their end.
+
+    `flags` are the simulator's own, for faults that are to be rarer or more frequent than usual.
+    """
+
+    start: str
+    hours: float
+    rate: float
+    seed: int = 1
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,18 +144,51 @@ def pipeline(stack: Stack, ledger_s: float) -> Launch:
     )
 
 
+def daily(stack: Stack, first: date, last: date) -> Launch:
+    """The daily run: profiles, features and examples of closed days, from BigQuery into it."""
+    return _python(
+        *("-m", "beam_pipeline.daily", "--since", first.isoformat(), "--day", last.isoformat()),
+        *("--redis", stack.endpoints.redis),
+        *_bigquery_flags(stack),
+    )
+
+
 def listeners(
     stack: Stack, caller: Caller, reference: Reference, traffic: Traffic, key: Path, status: Path
 ) -> Launch:
     """The simulator: the backlog as fast as it goes, then live; its account goes to `key`."""
     live = ["--live"] if traffic.live_s is None else ["--live", "--for", f"{traffic.live_s:g}"]
     return _python(
+        *_listeners(stack, caller, reference, key, status),
+        *("--backlog", f"{traffic.backlog}m", *live, "--rate", f"{traffic.rate:g}"),
+        *("--seed", str(traffic.seed)),
+    )
+
+
+def faulty_listeners(
+    stack: Stack, caller: Caller, reference: Reference, time: FaultyTime, key: Path, status: Path
+) -> Launch:
+    """The simulator in simulated time, as fast as it goes, to the last late event.
+
+    Over one connection: events reach the topic in the order in which `key` accounts for them.
+    """
+    return _python(
+        *_listeners(stack, caller, reference, key, status),
+        *("--simulated", "--start", time.start, "--hours", f"{time.hours:g}"),
+        *("--rate", f"{time.rate:g}", "--seed", str(time.seed), "--connections", "1"),
+        *time.flags,
+    )
+
+
+def _listeners(
+    stack: Stack, caller: Caller, reference: Reference, key: Path, status: Path
+) -> tuple[str | Path, ...]:
+    """Where the simulator posts, as whom, about whom, with the faults of a bad day."""
+    return (
         *("-m", "simulator", "http", "--url", f"http://{HOST}:{stack.ports.ingest}"),
         *("--key-id", KEY_ID, "--secret-file", caller.secret_file),
         *("--customers", reference.customers_file, "--tracks", reference.tracks_file),
-        *("--backlog", f"{traffic.backlog}m", *live, "--rate", f"{traffic.rate:g}"),
-        *("--seed", str(traffic.seed), "--faults", "usual"),
-        *("--key", key, "--status", status, "--batch", "1000"),
+        *("--faults", "usual", "--key", key, "--status", status, "--batch", "1000"),
     )
 
 

@@ -74,7 +74,7 @@ class Stores:
 
     def document_ids(self, index: str) -> pl.Series:
         """The ids of all documents."""
-        hits = self._scan(index, source=False)
+        hits = self.scan(index, source=False)
         return pl.Series([hit["_id"] for hit in hits], dtype=pl.String)
 
     def row_ids(self, dataset: str) -> pl.Series:
@@ -84,7 +84,7 @@ class Stores:
 
     def document_interests(self) -> pl.DataFrame:
         """The columns INTEREST of all interest documents."""
-        sources = [hit["_source"] for hit in self._scan("interests", source=list(INTEREST))]
+        sources = [hit["_source"] for hit in self.scan("interests", source=list(INTEREST))]
         times = ("since", "latest")
         schema = {name: pl.String() if name in times else pl.Int64() for name in INTEREST}
         return pl.DataFrame(sources, schema=schema).with_columns(
@@ -139,7 +139,7 @@ class Stores:
         found = answer.get("aggregations", {})
         return {name: int(found[name]["value"]) for name in fields if name in found}
 
-    def _scan(self, index: str, source: list[str] | bool) -> Iterator[dict[str, Any]]:
+    def scan(self, index: str, source: list[str] | bool) -> Iterator[dict[str, Any]]:
         """Every document; an index that nothing was written to yet is not there, and holds none."""
         query: dict[str, Any] = {"query": {"match_all": {}}, "_source": source}
         yield from helpers.scan(

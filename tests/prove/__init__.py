@@ -1,0 +1,1 @@
+"""The proof: a faulty day through the whole real system, graded against the simulator's key."""
