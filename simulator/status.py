@@ -29,7 +29,9 @@ class Status:
     started: float = field(default_factory=time.monotonic)
     phase: str = "starting"
     _told: float = 0.0
+    _measured: float = 0.0
     _sent_then: int = 0
+    _speed: float = 0.0
     _progress: Progress = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,8 +58,8 @@ class Status:
         if since < 1.0 and not now and phase == self.phase:
             return
         totals, account = self.sender.totals, self.sender.account.totals
-        speed = (totals["sent"] - self._sent_then) / since if self._told else 0.0
-        self.phase, self._told, self._sent_then = phase, at, totals["sent"]
+        speed = self._events_per_s(at, totals["sent"])
+        self.phase, self._told = phase, at
         text = f"{totals['sent']:,} sent, {totals['rejected']:,} refused, {speed:,.0f}/s"
         self._progress.update(self._task, description=phase, text=text)
         if self.path is None:
@@ -78,3 +80,12 @@ class Status:
         fresh = self.path.with_name(self.path.name + ".new")
         fresh.write_text(json.dumps(record) + "\n", encoding="utf-8")
         os.replace(fresh, self.path)
+
+    def _events_per_s(self, at: float, sent: int) -> float:
+        """Over the last whole second or more, however often it is asked for."""
+        if not self._measured:
+            self._measured, self._sent_then = at, sent
+        elif at - self._measured >= 1.0:
+            self._speed = (sent - self._sent_then) / (at - self._measured)
+            self._measured, self._sent_then = at, sent
+        return self._speed
