@@ -11,10 +11,10 @@ SYSTEM_PYTHON = $(shell for name in python3 python3.12 python3.13 python3.11 /us
 	&& echo "$$name" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check down clean lock
+.PHONY: help setup demo test test-spark check down clean lock
 
 help: ## list every target
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## make the environments and fetch the jars; the targets below do it by themselves
 	@test -n "$(SYSTEM_PYTHON)" || { \
@@ -27,6 +27,10 @@ demo: setup ## the whole thing, live, until Ctrl-C; FOR=60 plays 60 s, then reco
 
 test: setup ## the test suite, with the services it needs; FILTER="-k words" or a path narrows it
 	@$(VENV)/python -m pytest $(FILTER)
+
+test-spark: setup ## the Spark trainer against scikit-learn's; the first time fetches Spark
+	@$(VENV)/python -m infra.local setup --spark
+	@$(VENV)/python -m pytest -rP tests/training/test_mllib.py $(FILTER)
 
 check: setup ## lint, formatting, types, and the direction of imports
 	@$(VENV)/ruff check .
@@ -47,3 +51,6 @@ lock: setup ## resolve the direct dependencies again into the full locks
 	@UV_PYTHON_DOWNLOADS=never $(VENV)/python -m uv pip compile --quiet --universal \
 	--python-version 3.13 --no-header --overrides infra/local/bigquery-overrides.txt \
 	infra/local/bigquery-requirements.in -o infra/local/bigquery-requirements.txt
+	@UV_PYTHON_DOWNLOADS=never $(VENV)/python -m uv pip compile --quiet --universal \
+	--python-version 3.11 --no-header \
+	infra/local/spark-requirements.in -o infra/local/spark-requirements.txt

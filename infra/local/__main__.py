@@ -35,7 +35,8 @@ def parser() -> argparse.ArgumentParser:
         description="Encore's services on this machine, on 127.0.0.1, everything below .local/.",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("setup", help="make the environments and fetch the jars (once)")
+    made = commands.add_parser("setup", help="make the environments and fetch the jars (once)")
+    made.add_argument("--spark", action="store_true", help="Spark's environment, too")
     up = commands.add_parser("up", help="start services and leave them running")
     up.add_argument(
         "services",
@@ -142,6 +143,8 @@ def setup(args: argparse.Namespace) -> int:
     jars.elasticsearch_home()
     environments.bigquery_environment(python)
     services.pubsub_emulator(os.environ)
+    if args.spark:
+        environments.spark_environment(python)
     return 0
 
 

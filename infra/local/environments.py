@@ -1,4 +1,4 @@
-"""The virtual environments: `.local/venv` for the project, `.local/bigquery-venv` for its emulator.
+"""The virtual environments: `.local/venv` for the project, others for what does not go with it.
 
 Each is made from a lock file and stamped with what it was made from; while the stamp fits,
 making it again costs one file read. Standard library only: this runs before anything is installed.
@@ -16,11 +16,12 @@ from pathlib import Path
 
 from infra.local import pythons
 from infra.local.errors import SetupFailed
-from infra.local.paths import BIGQUERY_VENV, LOCAL, ROOT, VENV
+from infra.local.paths import BIGQUERY_VENV, LOCAL, ROOT, SPARK_VENV, VENV
 
 UV = "uv==0.13.9"
 LOCK = ROOT / "requirements.txt"
 BIGQUERY_LOCK = Path(__file__).parent / "bigquery-requirements.txt"
+SPARK_LOCK = Path(__file__).parent / "spark-requirements.txt"
 STAMP = "made-from.txt"
 
 
@@ -74,6 +75,22 @@ def bigquery_environment(uv: Path) -> Path:
             _copy_extensions()
             _write_stamp(BIGQUERY_VENV, stamp)
     return program
+
+
+def spark_environment(uv: Path) -> Path:
+    """Make Spark's environment if its lock changed; return its Python. `uv` as above."""
+    python = SPARK_VENV / "bin" / "python"
+    stamp = _stamp(SPARK_LOCK, UV)
+    if _fits(SPARK_VENV, stamp):
+        return python
+    with setup_lock():
+        if not _fits(SPARK_VENV, stamp):
+            found = pythons.project_python()
+            say(f"Making Spark's environment with {found.path} (half a gigabyte, once) …")
+            _make(SPARK_VENV, found)
+            _uv(uv, SPARK_LOCK, SPARK_VENV)
+            _write_stamp(SPARK_VENV, stamp)
+    return python
 
 
 def bigquery_home() -> Path:

@@ -6,5 +6,6 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ROOT / ".local"
 VENV = LOCAL / "venv"
 BIGQUERY_VENV = LOCAL / "bigquery-venv"
+SPARK_VENV = LOCAL / "spark-venv"
 ELASTICSEARCH = LOCAL / "elasticsearch"
 DEFAULT_HOME = LOCAL / "demo"
