@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import polars as pl
@@ -24,10 +24,7 @@ from beam_pipeline.edges.sinks import no_dead_letters
 KEPT = timedelta(days=3)
 """A row that no later day replaces is gone after this: nobody is scored by an old one."""
 
-ROWS_A_CALL = 1_000
-
-_SET_ALL = """for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i + 1], 'EX', ARGV[1]) end
-return #KEYS"""
+ROWS_A_CALL = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,30 +49,54 @@ class FeaturesSink:
         self._outage = outage or Outage("Redis")
 
     def write(self, dataset: str, frame: pl.DataFrame) -> pl.DataFrame:
-        """Set every row, a thousand in a call; Redis refuses no row.
+        """Set every row, some thousands in a call; Redis refuses no row.
 
         Raises `ValueError` for a dataset other than features.
         """
         if dataset not in self.datasets:
             raise ValueError(f"No {dataset} are kept beside the features")
-        keyed = frame.select(
-            pl.concat_str(pl.lit("features:"), "customer_id").alias("key"),
-            pl.struct(name for name in FEATURE_ROWS if name != "customer_id")
-            .struct.json_encode()
-            .alias("row"),
-        )
-        for start in range(0, keyed.height, ROWS_A_CALL):
-            part = keyed[start : start + ROWS_A_CALL]
-            self._outage.call(partial(self._set, part), TRANSIENT)
+        commands = frame.select(_set_commands()).to_series()
+        for start in range(0, commands.len(), ROWS_A_CALL):
+            part = commands[start : start + ROWS_A_CALL]
+            self._outage.call(partial(self._send, part), TRANSIENT)
         return no_dead_letters()
 
-    def _set(self, part: pl.DataFrame) -> None:
-        seconds = int(KEPT.total_seconds())
-        self._client.eval(_SET_ALL, part.height, *part["key"], seconds, *part["row"])
+    def _send(self, commands: pl.Series) -> None:
+        """Send commands and take their replies; a connection that owes one is not used again."""
+        pool = self._client.connection_pool
+        connection: Any = pool.get_connection()
+        packed: bytes = commands.str.join().item().encode()
+        try:
+            connection.send_packed_command([packed], check_health=False)
+            for _ in commands:
+                connection.read_response()
+        except BaseException:
+            connection.disconnect()
+            raise
+        finally:
+            pool.release(connection)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+
+def _set_commands() -> pl.Expr:
+    """FEATURE_ROWS as `SET features:{customer} ROW EX SECONDS`, written in Redis's own protocol.
+
+    A command for each row costs a client several times what it costs Redis: as columns of text
+    they cost next to nothing.
+    """
+    columns = [name for name in FEATURE_ROWS if name != "customer_id"]
+    key = pl.concat_str(pl.lit("features:"), "customer_id")
+    row = pl.struct(columns).struct.json_encode()
+    words = [pl.lit("SET"), key, row, pl.lit("EX"), pl.lit(f"{KEPT.total_seconds():.0f}")]
+    bulk = [
+        part
+        for word in words
+        for part in (pl.format("${}\r\n", word.str.len_bytes()), word + "\r\n")
+    ]
+    return pl.concat_str(pl.lit(f"*{len(words)}\r\n"), *bulk)
 
 
 def read_features(client: Redis, customers: Sequence[int]) -> pl.DataFrame:
