@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +15,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_pipeline.domain.daily import Span
+from beam_pipeline.domain.examples import SETTLED_AFTER
 from beam_pipeline.edges.bigquery import BigQueryConfig
 from beam_pipeline.edges.bigquery_days import BigQueryHistory, BigQueryLedger
 from beam_pipeline.edges.bigquery_read import QueryFailed
@@ -33,8 +34,13 @@ From the folders that bounded runs left, into a folder with a file a dataset and
   python -m beam_pipeline.daily --day 2026-03-14 --input out --output days
 From BigQuery into BigQuery, features to Redis too:
   python -m beam_pipeline.daily --day 2026-03-14 --bigquery PROJECT.DATASET --redis redis://…
+Within a day, the examples that are settled so far (closing the day writes them again):
+  python -m beam_pipeline.daily --day 2026-03-15 --so-far --bigquery PROJECT.DATASET
 Further flags go to Beam (--runner=DataflowRunner, --project, --region, …).
 Exit codes: 0 done, 2 a flag, a file or a store that cannot be used."""
+
+
+_SETTLED_MINUTES = SETTLED_AFTER // timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,12 @@ def _date(text: str) -> date:
         raise argparse.ArgumentTypeError(f"a date like 2026-03-14 is wanted, not {text}") from None
 
 
+def _minutes(text: str) -> timedelta:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"a number of minutes is wanted, not {text}")
+    return timedelta(minutes=int(text))
+
+
 def parser() -> argparse.ArgumentParser:
     """Every flag of ours."""
     top = _Parser(
@@ -73,6 +85,11 @@ def parser() -> argparse.ArgumentParser:
                      help="the day to close (UTC, by publication)")  # fmt: skip
     top.add_argument("--since", type=_date, metavar="DATE",
                      help="close every day from this one on (default: only --day)")  # fmt: skip
+    top.add_argument("--so-far", action="store_true",
+                     help="of today, not closed: examples, features as of today")  # fmt: skip
+    top.add_argument("--settled-after", type=_minutes, metavar="MINUTES",
+                     help="with --so-far: when an offer without a click is taken as not clicked "
+                     f"({_SETTLED_MINUTES})")  # fmt: skip
     source = top.add_mutually_exclusive_group(required=True)
     source.add_argument("--input", nargs="+", type=Path, metavar="DIR",
                         help="what bounded runs left (plays.parquet, …)")  # fmt: skip
@@ -95,22 +112,33 @@ def read_settings(arguments: Sequence[str], now: datetime) -> Settings:
     """
     args, flags = parser().parse_known_args(arguments)
     _check_beam_flags(flags)
-    first = args.since or args.day
-    if first > args.day:
-        raise UsageError(f"--since {first} is after --day {args.day}")
-    if args.day >= now.astimezone(UTC).date():
-        raise UsageError(f"{args.day} is not closed yet: a day ends at 00:00 UTC")
+    span = _span(args, now.astimezone(UTC))
     if args.shards < 1:
         raise UsageError("--shards takes a number of at least 1")
     history, ledger = _places(args)
     return Settings(
-        span=Span(first, args.day),
+        span=span,
         history=history,
         ledger=ledger,
         features=FeaturesConfig(args.redis) if args.redis else None,
         shards=args.shards,
         beam=tuple(flags),
     )
+
+
+def _span(args: argparse.Namespace, now: datetime) -> Span:
+    if args.so_far:
+        if args.since or args.day != now.date():
+            raise UsageError(f"--so-far is of today, {now.date()}, alone")
+        return Span(args.day, args.day, now, args.settled_after or SETTLED_AFTER)
+    if args.settled_after:
+        raise UsageError("--settled-after goes with --so-far")
+    first = args.since or args.day
+    if first > args.day:
+        raise UsageError(f"--since {first} is after --day {args.day}")
+    if args.day >= now.date():
+        raise UsageError(f"{args.day} is not closed yet: a day ends at 00:00 UTC")
+    return Span(first, args.day)
 
 
 def _places(args: argparse.Namespace) -> tuple[Opens[History], Opens[Ledger]]:
@@ -155,7 +183,8 @@ def main(arguments: Sequence[str], now: datetime) -> int:
         return 2
     span = settings.span
     days = f"{span.first} to {span.last}" if span.first != span.last else f"{span.last}"
-    sys.stdout.write(f"closed {days}; features as of {span.as_of}\n")
+    done = f"{days} so far: examples" if span.so_far else f"closed {days}"
+    sys.stdout.write(f"{done}; features as of {span.as_of}\n")
     return 0
 
 

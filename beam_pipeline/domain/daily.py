@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
 import polars as pl
@@ -16,6 +16,7 @@ import polars as pl
 from beam_pipeline.domain.examples import (
     DECISIONS,
     ONE_DAY,
+    SETTLED_AFTER,
     TRAINING_EXAMPLES,
     examples,
     heard_for,
@@ -45,15 +46,22 @@ DECIDED_BEFORE = timedelta(days=60)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The days to close, both included."""
+    """Days to close, both included; or, with `so_far`, one day that is still open.
+
+    Of an open day only examples are written, those whose label is settled so far: it is closed,
+    and they are written again, when it is over.
+    """
 
     first: date
     last: date
+    so_far: datetime | None = None
+    """The moment until which an open day's events are there."""
+    settled_after: timedelta = SETTLED_AFTER
 
     @property
     def days(self) -> list[date]:
-        """Each of them."""
-        return _days(self.first, self.last)
+        """The days that are closed."""
+        return [] if self.so_far else _days(self.first, self.last)
 
     @property
     def example_days(self) -> list[date]:
@@ -62,23 +70,30 @@ class Span:
 
     @property
     def as_of(self) -> date:
-        """The day that features are for: all of the days are known on it."""
-        return self.last + ONE_DAY
+        """The day that features are for: every closed day is known on it."""
+        return self.last if self.so_far else self.last + ONE_DAY
+
+    @property
+    def heard_until(self) -> datetime:
+        """Everything published before this moment is there."""
+        return self.so_far or datetime.combine(self.last + ONE_DAY, time(), UTC)
 
     def wanted(self) -> dict[str, tuple[date, date]]:
         """The days to read of each of INPUTS: published days, and those of decisions."""
         before = self.first - ONE_DAY
         heard, _ = heard_for(before, self.last)
-        return {
+        days = {
             "plays": (self.first, self.last),
             "ad_events": (heard, self.last),
             "profiles": (before - WINDOW, before),
             "targets": (before - DECIDED_BEFORE, self.last),
         }
+        return {name: span for name, span in days.items() if name != "plays" or not self.so_far}
 
     def replaced(self) -> dict[str, list[date]]:
         """The partitions of the ledger's datasets that are written whole."""
-        return {"profiles": self.days, "training_examples": self.example_days}
+        days = {"profiles": self.days, "training_examples": self.example_days}
+        return {name: written for name, written in days.items() if written}
 
 
 class Closed(NamedTuple):
@@ -110,7 +125,8 @@ def close(span: Span, inputs: Mapping[str, Sequence[pl.DataFrame]]) -> Closed:
         profiles=closed,
         features=features(known, moments.cast(MOMENTS)),
         training_examples=pl.concat(
-            examples(ad_events, known, decisions, day, span.last) for day in span.example_days
+            examples(ad_events, known, decisions, day, span.heard_until, span.settled_after)
+            for day in span.example_days
         ),
     )
 

@@ -56,7 +56,8 @@ def examples(
     profiles: pl.DataFrame,
     decisions: pl.DataFrame,
     day: date,
-    heard_until: date,
+    heard_until: datetime,
+    settled_after: timedelta = SETTLED_AFTER,
 ) -> pl.DataFrame:
     """TRAINING_EXAMPLES of the offers that were shown on a published day.
 
@@ -65,15 +66,18 @@ def examples(
         profiles: PROFILES; only the 28 days before `day` matter.
         decisions: DECISIONS.
         day: the published day.
-        heard_until: the last day whose events are all there. Offers whose label is not settled by
-            its end are left out, to be taken up when the next day closes.
+        heard_until: everything published before this moment is there. Offers whose label is not
+            settled by then are left out, to be taken up by a later run.
+        settled_after: when a label is taken as settled. Sooner than SETTLED_AFTER, a later run may
+            give another one.
     """
     first, last = heard_for(day, day)
-    events = _once(_published_between(ad_events, first, min(last, heard_until)))
+    end = min(_midnight(last + ONE_DAY), heard_until)
+    events = _once(_published_between(ad_events, _midnight(first), end))
     offered = events.filter(pl.col("offer_id").is_not_null())
     shown = offered.filter(pl.col("action") == "shown").sort("at", "event_id")
-    settled = (pl.col("published_at") + SETTLED_AFTER) <= _midnight(heard_until + ONE_DAY)
-    asked = _published_between(shown, day, day).filter(settled)
+    settled = (pl.col("published_at") + settled_after) <= heard_until
+    asked = _published_between(shown, _midnight(day), _midnight(day + ONE_DAY)).filter(settled)
     moments = asked.select(
         "customer_id",
         "offer_id",
@@ -126,12 +130,8 @@ def _once(events: pl.DataFrame) -> pl.DataFrame:
     return events.sort("published_at").unique(["customer_id", "event_id"], keep="first")
 
 
-def _published_between(events: pl.DataFrame, first: date, last: date) -> pl.DataFrame:
-    return events.filter(
-        pl.col("published_at").is_between(
-            _midnight(first), _midnight(last + ONE_DAY), closed="left"
-        )
-    )
+def _published_between(events: pl.DataFrame, start: datetime, end: datetime) -> pl.DataFrame:
+    return events.filter(pl.col("published_at").is_between(start, end, closed="left"))
 
 
 def _midnight(day: date) -> datetime:

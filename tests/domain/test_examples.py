@@ -6,7 +6,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from beam_pipeline.domain.examples import DECISIONS, TRAINING_EXAMPLES, examples
+from beam_pipeline.domain.examples import (
+    DECISIONS,
+    SETTLED_AFTER,
+    TRAINING_EXAMPLES,
+    examples,
+)
 from beam_pipeline.domain.features import FEATURES, features
 from beam_pipeline.domain.profiles import PROFILED, profiles
 from beam_pipeline.domain.schemas import AD_EVENTS, PLAYS
@@ -33,17 +38,21 @@ def event(
 def build(
     *events: tuple[object, ...],
     day: date = DAY,
-    heard_until: date = DAY + DAYS,
+    heard_until: date | datetime = DAY + DAYS,
+    settled_after: timedelta = SETTLED_AFTER,
     profiled: pl.DataFrame | None = None,
     decisions: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """The examples of one day."""
+    """The examples of one day; `heard_until` is a moment, or a day that is heard to its end."""
+    if not isinstance(heard_until, datetime):
+        heard_until = datetime.combine(heard_until + DAYS, datetime.min.time(), UTC)
     return examples(
         pl.DataFrame(list(events), schema=AD_EVENTS, orient="row"),
         profiles(plays_of([])) if profiled is None else profiled,
         DECISIONS.to_frame() if decisions is None else decisions,
         day,
         heard_until,
+        settled_after,
     )
 
 
@@ -120,6 +129,19 @@ def test_an_offer_is_left_for_tomorrow_until_its_label_is_settled() -> None:
     for moment, there in ((evening, True), (evening + SECOND, False)):
         assert build(event("s", "shown", moment), heard_until=DAY).height == int(there)
         assert build(event("s", "shown", moment)).height == 1
+
+
+def test_within_a_day_what_was_heard_so_far_counts_and_may_be_taken_as_settled_sooner() -> None:
+    events = (
+        event("early", "shown", NOON - 4 * HOUR),
+        event("s", "shown", NOON - 20 * MINUTE, customer=2, offer="gold:2"),
+        event("c", "clicked", NOON - 5 * MINUTE, customer=2, offer="gold:2"),
+        event("last", "shown", NOON - 5 * MINUTE, customer=3, offer="gold:3"),
+    )
+    assert labels(build(*events, heard_until=NOON)) == {"early": False}
+    for moment, clicked in ((NOON, True), (NOON - 6 * MINUTE, False)):
+        found = build(*events, heard_until=moment, settled_after=10 * MINUTE)
+        assert labels(found) == {"early": False, "s": clicked}
 
 
 def test_a_later_run_over_more_events_gives_a_settled_day_again_unchanged() -> None:

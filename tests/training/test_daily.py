@@ -145,6 +145,30 @@ def test_examples_of_the_last_hours_wait_for_the_next_day(left: Path, tmp_path: 
     assert whole.height == shown.filter(pl.col("published_at").dt.date() == LAST).height
 
 
+def test_a_day_that_is_not_over_gives_its_settled_examples_and_is_written_again_when_closed(
+    left: Path, tmp_path: Path
+) -> None:
+    files = ("--input", str(left), "--output", str(tmp_path))
+    close_files(left, tmp_path, "--since", str(FIRST), "--day", str(LAST - timedelta(days=1)))
+    noon = datetime(2026, 3, 13, 12, tzinfo=UTC)
+    before = contents(tmp_path)
+    shown = some_offers().filter(pl.col("action") == "shown")
+    today = shown.filter(pl.col("published_at") >= datetime(2026, 3, 13, tzinfo=UTC))
+    for minutes in (180, 30):
+        flags = ("--day", str(LAST), "--so-far", "--settled-after", str(minutes), *files)
+        assert daily.main(flags, noon) == 0
+        examples = written(tmp_path, "training_examples").filter(pl.col("as_of") == LAST)
+        settled = pl.col("published_at") + timedelta(minutes=minutes) <= noon
+        assert set(examples["shown_event_id"]) == set(today.filter(settled)["event_id"])
+        profiled = {name: held for name, held in before.items() if name.startswith("profiles")}
+        after = contents(tmp_path)
+        assert {name: after[name] for name in after if name.startswith("profiles")} == profiled
+    close_files(left, tmp_path, "--day", str(LAST))
+    close_files(left, tmp_path / "straight", "--since", str(FIRST), "--day", str(LAST))
+    closed = contents(tmp_path / "straight")
+    assert {name: contents(tmp_path)[name] for name in closed} == closed
+
+
 def test_a_play_with_two_copies_counts_once_the_better_joined_one(tmp_path: Path) -> None:
     plays = some_plays(20)
     copies = plays.with_columns(
@@ -234,6 +258,9 @@ def test_bad_input_gives_one_sentence_and_exit_code_2(
         (("--day", "soon", *files), "date"),
         (("--day", "2026-04-01", *files), "not closed yet"),
         (("--day", "2026-03-14", "--since", "2026-03-15", *files), "after"),
+        (("--day", "2026-03-14", "--so-far", *files), "of today, 2026-04-01, alone"),
+        (("--day", "2026-03-14", "--settled-after", "9", *files), "goes with --so-far"),
+        (("--day", "2026-03-14", "--settled-after", "x", *files), "number of minutes"),
         (("--day", "2026-03-14", "--input", str(tmp_path)), "needs --output"),
         (("--day", "2026-03-14", "--input", str(tmp_path), *files[2:]), "no plays.parquet"),
         (("--day", "2026-03-14", "--bigquery", "here", *files[2:]), "--output goes with"),
