@@ -20,6 +20,7 @@ from simulator.live import FOREVER_S, LONGEST_BACKLOG_MS, Sending, post_run
 from simulator.old_log import import_log
 from simulator.people import write_people
 from simulator.places import Places
+from simulator.requests import WITHIN_MS
 from simulator.rules import DAY_MS, HOUR_MS
 
 ABOUT = """Seeded listeners of an invented streaming site: reference data, plays and ad events with
@@ -102,6 +103,9 @@ def _http(sub: argparse.ArgumentParser) -> None:
     simulated.add_argument("--start", type=flags.moment, metavar="TIME")
     simulated.add_argument("--hours", type=flags.positive, metavar="H")
     simulated.add_argument("--days", type=flags.positive, metavar="D")
+    simulated.add_argument("--within", type=flags.within, default=WITHIN_MS, metavar="1m",
+                           help="a request, published at one moment, holds the events of so long "
+                           "a time (1m; at most 4m)")  # fmt: skip
     sub.add_argument("--batch", type=flags.batch, default=200, metavar="N",
                      help="events a request, 1 to 1000 (200)")  # fmt: skip
     sub.add_argument("--connections", type=flags.connections, default=4, metavar="N")
@@ -139,6 +143,7 @@ def _sending(args: argparse.Namespace) -> Sending:
         open_ended=args.live and args.live_s is None,
         simulated=args.simulated,
         batch=args.batch,
+        within_ms=args.within,
         connections=args.connections,
         patience_s=args.patience,
         cut=cut,

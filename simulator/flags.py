@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from simulator.faults import Fault, Faults
+from simulator.faults import MARGIN_MS, Fault, Faults
 from simulator.offers import Terms
 from simulator.propensity import CLICK_RATE
 from simulator.rules import DAY_MS, HOUR_MS
@@ -142,6 +142,16 @@ def duration(text: str) -> int:
     unit = {"s": 1_000, "m": 60_000, "h": HOUR_MS}.get(text[-1:])
     value = number(text[:-1] if unit else text, float, lambda x: 0 <= x < 1e9, "a time like 30m")
     return int(value * (unit or 1_000))
+
+
+def within(text: str) -> int:
+    """Nearer to the lateness limit than 5 minutes no play comes (MARGIN_MS), so that its copies
+    stay on one side of it.
+    """
+    length = duration(text)
+    if not 0 < length < MARGIN_MS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time above 0 and up to 4m")
+    return length
 
 
 def batch(text: str) -> int:

@@ -29,8 +29,9 @@ class Sending:
     """Where a run is posted and how.
 
     `span_ms` is its time, `open_ended` whether it goes on until it is stopped, `simulated` whether
-    its time is not ours; `cut` how often a request first breaks off; `offer_url` where listeners
-    ask for offers as they log in; `history` an earlier run's answer key, as their past.
+    its time is not ours and a request holds `within_ms` of it; `cut` how often a request first
+    breaks off; `offer_url` where listeners ask for offers as they log in; `history` an earlier
+    run's answer key, as their past.
     """
 
     url: str
@@ -40,6 +41,7 @@ class Sending:
     open_ended: bool
     simulated: bool
     batch: int
+    within_ms: int
     connections: int
     patience_s: float
     cut: Fault
@@ -90,7 +92,7 @@ def post_run(settings: Settings, sending: Sending) -> dict[str, Any]:
     sender = Sender(door, run.account, sending.connections, sending.simulated, sending.cut)
     refused = None
     with Status(sender, sending.status) as status:
-        post = Post(run, sender, status, sending.batch, logins)
+        post = Post(run, sender, status, sending.batch, sending.within_ms, logins)
         try:
             if sending.simulated:
                 post.simulated()

@@ -24,12 +24,16 @@ TICK_S = 0.25
 
 @dataclass(frozen=True, eq=False)
 class Post:
-    """One run on its way to the ingest function, `batch` events a request at most."""
+    """One run on its way to the ingest function, `batch` events a request at most.
+
+    In simulated time a request holds what is published `within_ms`.
+    """
 
     run: Run
     sender: Sender
     status: Status
     batch: int
+    within_ms: int
     logins: Logins | None = None
     now: Callable[[], float] = time.time
 
@@ -53,7 +57,7 @@ class Post:
     def simulated(self) -> None:
         """Post simulated time as fast as the function takes it, to its last late event."""
         for one in self.run.slices():
-            for request in in_order(one, self.run.writer, self.batch):
+            for request in in_order(one, self.run.writer, self.batch, self.within_ms):
                 if self.sender.door.stop.is_set():
                     return
                 self.sender.send(request)

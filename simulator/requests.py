@@ -12,8 +12,9 @@ from simulator.lines import Lines, Writer
 from simulator.timeline import Slice
 
 MOST_BYTES = 900 * 1024
-LONGEST_MS = 60_000
-"""A request gives all its events one simulated time of publication; they lie this near to it."""
+WITHIN_MS = 60_000
+"""A request gives all its events one simulated time of publication; they lie this near to it,
+unless a run says otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,16 +35,17 @@ class Queue:
     events: pl.DataFrame
     lines: Lines
     batch: int
+    within_ms: int = WITHIN_MS
 
     def requests(self, first: int, upto: int) -> Iterator[Request]:
-        """Rows first..upto-1 as requests of at most `batch` lines, a minute and MOST_BYTES."""
+        """Rows first..upto-1 as requests of at most `batch` lines, `within_ms` and MOST_BYTES."""
         published = self.events["published"].to_numpy()
         edges = self.lines.edges
         while first < upto:
             last = min(
                 first + self.batch,
                 upto,
-                int(np.searchsorted(published, published[first] + LONGEST_MS, side="right")),
+                int(np.searchsorted(published, published[first] + self.within_ms, side="right")),
                 max(first + 1, int(np.searchsorted(edges, edges[first] + MOST_BYTES)) - 1),
             )
             events = self.events[first:last]
@@ -52,19 +54,21 @@ class Queue:
             first = last
 
 
-def queues(one: Slice, writer: Writer, batch: int) -> tuple[Queue, Queue]:
+def queues(
+    one: Slice, writer: Writer, batch: int, within_ms: int = WITHIN_MS
+) -> tuple[Queue, Queue]:
     """The plays and the ad events of a slice."""
     return (
-        Queue("play", one.plays, writer.plays(one.plays), batch),
-        Queue("ad", one.ads, writer.ads(one.ads), batch),
+        Queue("play", one.plays, writer.plays(one.plays), batch, within_ms),
+        Queue("ad", one.ads, writer.ads(one.ads), batch, within_ms),
     )
 
 
-def in_order(one: Slice, writer: Writer, batch: int) -> list[Request]:
+def in_order(one: Slice, writer: Writer, batch: int, within_ms: int) -> list[Request]:
     """All requests of a slice, by the time of their publication."""
     cut = [
         request
-        for queue in queues(one, writer, batch)
+        for queue in queues(one, writer, batch, within_ms)
         for request in queue.requests(0, queue.events.height)
     ]
     return sorted(cut, key=lambda request: request.due_ms)

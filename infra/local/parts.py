@@ -60,6 +60,7 @@ class Traffic:
 class FaultyTime:
     """What the simulator posts in simulated time: some hours with every fault, and their end.
 
+    `within` is how much of it a request holds at most: fewer messages are sooner processed.
     `flags` are the simulator's own, for faults that are to be rarer or more frequent than usual.
     """
 
@@ -67,6 +68,7 @@ class FaultyTime:
     hours: float
     rate: float
     seed: int = 1
+    within: str = "4m"
     flags: tuple[str, ...] = ()
 
 
@@ -175,7 +177,8 @@ def faulty_listeners(
     return _python(
         *_listeners(stack, caller, reference, key, status),
         *("--simulated", "--start", time.start, "--hours", f"{time.hours:g}"),
-        *("--rate", f"{time.rate:g}", "--seed", str(time.seed), "--connections", "1"),
+        *("--rate", f"{time.rate:g}", "--seed", str(time.seed)),
+        *("--within", time.within, "--connections", "1"),
         *time.flags,
     )
 

@@ -71,9 +71,8 @@ class Plan:
         seconds = self.length.total_seconds()
         flags = [word for name, rate in FAULTS.items() for word in (_flag(name), f"{rate:g}")]
         start = self.start.isoformat().replace("+00:00", "Z")
-        return parts.FaultyTime(
-            start, seconds / 3600, self.events / seconds, self.seed, tuple(flags)
-        )
+        hours, rate = seconds / 3600, self.events / seconds
+        return parts.FaultyTime(start, hours, rate, self.seed, flags=tuple(flags))
 
 
 @dataclass

@@ -68,6 +68,7 @@ def test_a_bad_flag_is_one_sentence(
         (["--url", "http://127.0.0.1:1", "--simulated"], "--start, and either"),
         (["--url", "http://127.0.0.1:1", "--live", "--hours", "1"], "belong to --simulated"),
         (["--url", "http://127.0.0.1:1", "--live", "--batch", "5000"], "--batch"),
+        (["--url", "http://127.0.0.1:1", "--simulated", "--within", "5m"], "up to 4m"),
         (
             ["--url", "http://127.0.0.1:1", "--live", "--key-id", "a", "--secret-file", "/none"],
             "/none cannot be read",
