@@ -72,7 +72,7 @@ class Expected:
         return {
             "sent again": self.summary["duplicate"],
             "sent again beyond the horizon": self.summary["again"],
-            "out of order": int((played < played.cum_max()).sum()),
+            "earlier than the play before": int((played.diff().dt.total_milliseconds() < 0).sum()),
             "an hour late or more": int((behind >= timedelta(hours=1)).sum()),
             "too late to be counted": self.summary["late"],
             "malformed, of many kinds": int(made.sum()),

@@ -175,7 +175,7 @@ def _run(report: Report) -> str:
     return (
         f'<section><h2>The run: {whole:.0f} s</h2><div class="stages">{strips}</div>'
         f'<p class="quiet">{names}</p><p class="quiet">Rates: {escape(faults)}.</p>'
-        f"<p>Again: <code>python -m tests.prove --events {events} --seed {seed}</code></p>"
+        f"<p>Again: <code>make prove ARGS=&quot;--events {events} --seed {seed}&quot;</code></p>"
         f'<p class="quiet">{report.run["customers"]:,} customers, {report.run["tracks"]:,} tracks, '
         f"from {escape(report.run['start'])}. {escape(machine())}.</p></section>"
     )

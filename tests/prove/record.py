@@ -14,7 +14,7 @@ from html import escape
 
 import polars as pl
 
-SIZE = 680
+SIZE = 704
 MIDDLE = SIZE / 2
 RIM, LABEL = 318.0, 96.0
 SPOKES = 288
@@ -114,12 +114,11 @@ def _times(start: datetime, length: timedelta) -> str:
 
 
 def _label(text: str) -> str:
-    size = 58 if len(text) <= 4 else 38
+    size = "large" if len(text) <= 4 else "small"
     return (
         f'<circle class="label" cx="{MIDDLE}" cy="{MIDDLE}" r="{LABEL}"/>'
         f'<circle class="ring dark" cx="{MIDDLE}" cy="{MIDDLE}" r="{LABEL - 8}"/>'
-        f'<text class="title" x="{MIDDLE}" y="{MIDDLE - 40}">ENCORE</text>'
-        f'<text class="figure" x="{MIDDLE}" y="{MIDDLE + 62}" font-size="{size}">'
-        f"{escape(text)}</text>"
+        f'<text class="title" x="{MIDDLE}" y="{MIDDLE - 42}">ENCORE</text>'
+        f'<text class="figure {size}" x="{MIDDLE}" y="{MIDDLE + 58}">{escape(text)}</text>'
         f'<circle class="hole" cx="{MIDDLE}" cy="{MIDDLE - 12}" r="7"/>'
     )

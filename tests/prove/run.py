@@ -64,7 +64,7 @@ class Plan:
     @property
     def ledger_s(self) -> float:
         """How often changed counts go to BigQuery: each time is a version of their rows more."""
-        return 5.0 if self.events < 50_000 else 30.0
+        return 5.0 if self.events < 50_000 else 20.0
 
     def time(self) -> parts.FaultyTime:
         """The same for the simulator."""
