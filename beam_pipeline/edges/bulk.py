@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import polars as pl
+import pyarrow as pa
 from elastic_transport import ConnectionError as Unreachable
 from elastic_transport import ConnectionTimeout, NdjsonSerializer
 from elasticsearch import ApiError, Elasticsearch
@@ -83,19 +83,21 @@ class Bulk:
         self._outage = outage
         self._body_bytes = BODY_BYTES
 
-    def send(self, lines: pl.Series) -> Verdicts:
-        """Store `lines` (String: action, newline, document, newline); `again` ends up empty."""
+    def send(self, lines: pa.LargeStringArray) -> Verdicts:
+        """Store `lines` (action, newline, document, newline); `again` ends up empty."""
         verdicts = Verdicts()
         pending: Positions = np.arange(len(lines))
+        wanted = lines
         while len(pending):
             verdicts.again, verdicts.trouble = [], ""
-            for part, body in _bodies(lines.gather(pending), self._body_bytes):
+            for part, body in _bodies(wanted, self._body_bytes):
                 self._post(body, pending[part], verdicts)
             if verdicts.trouble:
                 self._outage.wait(verdicts.trouble)
             else:
                 self._outage.over()
             pending = np.array(verdicts.again, np.int64)
+            wanted = lines.take(pa.array(pending))
         return verdicts
 
     def _post(self, body: bytes, positions: Positions, verdicts: Verdicts) -> None:
@@ -151,11 +153,10 @@ def _unwell() -> Iterator[None]:
         raise Unwell(str(error)) from error
 
 
-def _bodies(lines: pl.Series, most_bytes: int) -> Iterator[tuple[slice, bytes]]:
+def _bodies(lines: pa.LargeStringArray, most_bytes: int) -> Iterator[tuple[slice, bytes]]:
     """Request bodies of at most so many bytes (or one line) and which of `lines` they hold."""
-    array = lines.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-    _, offsets_buffer, text = array.buffers()
-    offsets = np.frombuffer(offsets_buffer, np.int64)[array.offset : array.offset + len(array) + 1]
+    _, offsets_buffer, text = lines.buffers()
+    offsets = np.frombuffer(offsets_buffer, np.int64)[lines.offset : lines.offset + len(lines) + 1]
     start = 0
     while start < len(lines):
         end = int(np.searchsorted(offsets, offsets[start] + most_bytes, "right")) - 1

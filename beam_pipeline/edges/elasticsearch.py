@@ -9,14 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 from elasticsearch import Elasticsearch
 
 from beam_pipeline.domain.schemas import PUBLISH_TIME, TIMESTAMP
 from beam_pipeline.edges.bulk import Bulk, Unchanged, Verdicts
+from beam_pipeline.edges.documents import Lines
 from beam_pipeline.edges.retry import Outage
 from beam_pipeline.edges.secrets import resolve
 from beam_pipeline.edges.sinks import Clock, Refused, dead_letters, no_dead_letters, utc_now
@@ -50,17 +54,66 @@ class ElasticsearchConfig:
         return ElasticsearchSink(self.client())
 
 
+Part = Callable[[Lines], object]
+"""Adds something of each row to its line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a row of a dataset lives: expressions for its index, id and external version."""
+    """Where a row of a dataset lives."""
 
-    index: pl.Expr
-    identity: pl.Expr
-    version: pl.Expr
+    identity: Part
+    """Writes the id, which stands in a JSON string."""
+    version: Part
+    """Writes the external version, a whole number."""
+    day_of: str | None = None
+    """The time whose day ends the name of the index; None for one index of all rows."""
 
 
-def _id(*parts: str | pl.Expr, by: str = "-") -> pl.Expr:
-    return pl.concat_str(*parts, separator=by)
+def _by(*names: str) -> Part:
+    """An id of these columns, with hyphens between them."""
+
+    def write(lines: Lines) -> None:
+        for place, name in enumerate(names):
+            lines.constant("-" if place else "").bare(name)
+
+    return write
+
+
+def _window(lines: Lines) -> None:
+    long = lines.numbers("window_end") - lines.numbers("window_start")
+    lines.minute("window_end").constant("/").choice(_WINDOWS, long // _WINDOW_STEP_MS)
+    lines.constant("/").string("dimension").constant("/").string(_KEY)
+
+
+def _one(lines: Lines) -> None:
+    lines.constant("1")
+
+
+def _joined(lines: Lines) -> None:
+    lines.choice(("1", "2", "3"), lines.numbers("joined"))
+
+
+def _at(lines: Lines) -> None:
+    lines.text(pc.cast(pa.array(lines.numbers("at")), pa.large_string()))
+
+
+_EVENT = _by("customer_id", "event_id")
+_WINDOW_STEP_MS = 300_000
+_WINDOWS = ("0", "5", "10", "15", "20", "25", "30")
+"""Minutes, by how many times five they are."""
+_KEY = "key as it stands in an id"
+_INTEREST = pl.concat_str("customer_id", "track_id", separator="-")
+
+ADDRESSES: dict[str, Address] = {
+    "plays": Address(_EVENT, _joined, day_of="played_at"),
+    "listening": Address(_window, lambda lines: lines.value("plays")),
+    "ad_events": Address(_EVENT, _one),
+    "targets": Address(_by("offer", "customer_id"), _one),
+    "messages": Address(_by("message_id"), _at),
+    "health": Address(lambda lines: lines.minute("minute"), lambda lines: lines.value("received")),
+}
+"""Versions are strict (`external`): what a replay recomputes from less must never overwrite."""
 
 
 def _short(keys: pl.Series) -> pl.Series:
@@ -70,34 +123,6 @@ def _short(keys: pl.Series) -> pl.Series:
         return keys
     hashed = ["sha256:" + hashlib.sha256(key.encode()).hexdigest() for key in keys.filter(long)]
     return keys.scatter(long.arg_true(), hashed)
-
-
-def _once(dataset: str, identity: pl.Expr) -> Address:
-    return Address(pl.lit(dataset), identity, pl.lit(1, pl.Int64))
-
-
-_EVENT = _id("customer_id", "event_id")
-_WINDOW = _id(
-    pl.col("window_end").dt.strftime("%Y-%m-%dT%H:%MZ"),
-    (pl.col("window_end") - pl.col("window_start")).dt.total_minutes(),
-    "dimension",
-    pl.col("key").map_batches(_short, return_dtype=pl.String),
-    by="/",
-)
-_DAY = pl.col("played_at").dt.strftime("%Y.%m.%d")
-_INTEREST = _id("customer_id", "track_id")
-
-ADDRESSES: dict[str, Address] = {
-    "plays": Address(pl.lit("plays-") + _DAY, _EVENT, pl.col("joined").cast(pl.Int64) + 1),
-    "listening": Address(pl.lit("listening"), _WINDOW, pl.col("plays")),
-    "ad_events": _once("ad_events", _EVENT),
-    "targets": _once("targets", _id("offer", "customer_id")),
-    "messages": Address(pl.lit("messages"), pl.col("message_id"), pl.col("at").dt.epoch("ms")),
-    "health": Address(
-        pl.lit("health"), pl.col("minute").dt.strftime("%Y-%m-%dT%H:%MZ"), pl.col("received")
-    ),
-}
-"""Versions are strict (`external`): what a replay recomputes from less must never overwrite."""
 
 
 class ElasticsearchSink:
@@ -140,33 +165,29 @@ class ElasticsearchSink:
         while mine.height:
             documents = self._bulk.read("interests", mine.select(_INTEREST).to_series().to_list())
             better = _improved(mine, _stored(documents))
-            lines = better.select(
-                _line(_conditional_action(), list(mine.columns)).alias("line")
-            ).to_series()
+            lines = _conditional_lines(better, list(mine.columns))
             verdicts = self._bulk.send(lines)
             refused += _refusals(lines, verdicts)
             mine = mine.join(better[verdicts.conflicts], on=["customer_id", "track_id"], how="semi")
         return refused
 
 
-def bulk_lines(dataset: str, frame: pl.DataFrame) -> pl.Series:
-    """One String a row: the `index` action, a newline, the document, a newline."""
+def bulk_lines(dataset: str, frame: pl.DataFrame) -> pa.LargeStringArray:
+    """One text a row: the `index` action, a newline, the document, a newline."""
     address = ADDRESSES[dataset]
-    action = pl.struct(
-        index=pl.struct(
-            _index=address.index,
-            _id=address.identity,
-            version=address.version,
-            version_type=pl.lit("external"),
-        )
-    ).struct.json_encode()
-    columns = [name for name in frame.columns if name != PUBLISH_TIME]
-    return frame.select(_line(action, columns).alias("line")).to_series()
-
-
-def _line(action: pl.Expr, columns: list[str]) -> pl.Expr:
-    newline = pl.lit("\n")
-    return pl.concat_str(action, newline, pl.struct(columns).struct.json_encode(), newline)
+    document = [name for name in frame.columns if name != PUBLISH_TIME]
+    if "key" in document:
+        frame = frame.with_columns(_short(frame["key"]).alias(_KEY))
+    lines = Lines(frame)
+    lines.constant('{"index":{"_index":"').constant(dataset)
+    if address.day_of is not None:
+        lines.constant("-").day(address.day_of)
+    lines.constant('","_id":"')
+    address.identity(lines)
+    lines.constant('","version":')
+    address.version(lines)
+    lines.constant(',"version_type":"external"}}\n')
+    return lines.document(document).constant("\n").joined()
 
 
 def merged_interests(frame: pl.DataFrame) -> pl.DataFrame:
@@ -220,7 +241,7 @@ def _improved(mine: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
     return merged.filter(pl.col("_seq_no").is_null() | ~same)
 
 
-def _conditional_action() -> pl.Expr:
+def _conditional_lines(rows: pl.DataFrame, columns: list[str]) -> pa.LargeStringArray:
     """Create what is not there; index what is there only if nobody wrote it since it was read."""
     create = pl.struct(create=pl.struct(_index=pl.lit("interests"), _id=_INTEREST))
     index = pl.struct(
@@ -231,17 +252,20 @@ def _conditional_action() -> pl.Expr:
             if_primary_term="_primary_term",
         )
     )
-    return (
+    action = (
         pl.when(pl.col("_seq_no").is_null())
         .then(create.struct.json_encode())
         .otherwise(index.struct.json_encode())
     )
+    document = pl.struct(columns).struct.json_encode()
+    lines = rows.select(pl.concat_str(action, document, pl.lit(""), separator="\n")).to_series()
+    return lines.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
-def _refusals(lines: pl.Series, verdicts: Verdicts) -> list[Refused]:
+def _refusals(lines: pa.LargeStringArray, verdicts: Verdicts) -> list[Refused]:
     refused = []
     for position, detail in verdicts.refused.items():
-        action, document = lines[position].split("\n", 1)
+        action, document = lines[position].as_py().split("\n", 1)
         address = next(iter(json.loads(action).values()))
         identity = f"{address['_index']}/{address['_id']}"
         refused.append(Refused(identity, detail, document.rstrip().encode()))
