@@ -53,7 +53,7 @@ if [[ $ES_MODE == cloud ]]; then
   fill encore-es-api-key
   fill encore-es-board-key
 fi
-if [[ -n ${TWILIO_ACCOUNT_SID-} || $DRY_RUN ]]; then fill encore-twilio-auth-token; fi
+if [[ -n ${TWILIO_ACCOUNT_SID-} ]]; then fill encore-twilio-auth-token; fi
 
 for name in "${SECRETS[@]}"; do
   for account in ${SECRET_READERS[$name]}; do

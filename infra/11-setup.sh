@@ -26,15 +26,15 @@ fi
 in_bucket() {
   local name=$2
   if [[ $1 != "gs://$DATA/$name" ]]; then
-    run gcloud storage cp "$1" "gs://$DATA/$name" >&2
+    run gcloud storage cp "$1" "gs://$DATA/$name"
   fi
 }
-if [[ -n ${ENCORE_CUSTOMERS-}${ENCORE_TRACKS-} || $DRY_RUN ]]; then
+if [[ -n ${ENCORE_CUSTOMERS-}${ENCORE_TRACKS-} ]]; then
   arguments=()
   for kind in customers tracks; do
     setting=ENCORE_${kind^^}
-    [[ -n ${!setting-} || $DRY_RUN ]] || continue
-    in_bucket "${!setting:-"<$setting>"}" "reference/$kind.csv"
+    [[ -n ${!setting-} ]] || continue
+    in_bucket "${!setting}" "reference/$kind.csv"
     arguments+=("--$kind=/data/reference/$kind.csv")
   done
   in_network "$REFERENCE_JOB" --add-volume="name=data,type=cloud-storage,bucket=$DATA,readonly=true" \
@@ -43,7 +43,11 @@ if [[ -n ${ENCORE_CUSTOMERS-}${ENCORE_TRACKS-} || $DRY_RUN ]]; then
     --bigquery="$PROJECT.$DATASET"
 fi
 
-if [[ -n ${ENCORE_KIBANA_URL-} && -x $INFRA/kibana/import.sh ]]; then
-  run_from <(gcloud secrets versions access latest --secret=encore-es-api-key --project="$PROJECT") \
-    "$INFRA/kibana/import.sh" "$ENCORE_KIBANA_URL"
+if [[ -n ${ENCORE_KIBANA_URL-} ]]; then
+  into_kibana=("$INFRA/kibana/import.sh" "$ENCORE_KIBANA_URL")
+  if [[ $DRY_RUN ]]; then run_from 'the secret encore-es-api-key' "${into_kibana[@]}"
+  else
+    run_from <(gcloud secrets versions access latest --secret=encore-es-api-key --project="$PROJECT") \
+      "${into_kibana[@]}"
+  fi
 fi

@@ -48,7 +48,7 @@ deploy offer "ENCORE_AUTH=$auth" \
 
 # Open for Twilio's webhook, whose signature it checks; sending needs the scheduler's token. One
 # instance at most: runs do not overlap, and a second would have nothing to do.
-if [[ -n ${TWILIO_ACCOUNT_SID-} || $DRY_RUN ]]; then
+if [[ -n ${TWILIO_ACCOUNT_SID-} ]]; then
   need_secret encore-twilio-auth-token
   carrier=TWILIO_ACCOUNT_SID=${TWILIO_ACCOUNT_SID-},TWILIO_FROM=${TWILIO_FROM-}
   language=ENCORE_SMS_LANGUAGE=${ENCORE_SMS_LANGUAGE:-en}

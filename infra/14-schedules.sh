@@ -42,7 +42,7 @@ schedule "$TRAINING" "${ENCORE_TRAIN_AT:-0 3 * * 1}" "Train, gate and promote" \
   "$(training_uri)" --message-body-from-file="$(training_body | body_file training)" \
   --oauth-service-account-email="$(email scheduler)" --attempt-deadline=180s --max-retry-attempts=3
 
-if [[ -n ${TWILIO_ACCOUNT_SID-} || $DRY_RUN ]]; then
+if [[ -n ${TWILIO_ACCOUNT_SID-} ]]; then
   grant gcloud run services add-iam-policy-binding encore-sms --project="$PROJECT" \
     --region="$REGION" --member="serviceAccount:$(email scheduler)" --role=roles/run.invoker \
     --format=none

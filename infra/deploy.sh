@@ -11,7 +11,8 @@
 #   --replace   let 13-dataflow.sh drain and replace the running job, not update it
 #
 # Before: gcloud and bq, logged in as an owner of a project with billing; infra/settings.env, made
-# from infra/settings.example.env. README.md in this folder says more, RUNBOOK.md what to do when.
+# from infra/settings.example.env. 00-check.sh says what is missing before anything is made.
+# README.md in this folder says more, RUNBOOK.md what to do when.
 
 FLAGS=--replace VALUES="--from --only"
 source "$(dirname "$0")/lib.sh"
@@ -28,3 +29,8 @@ for script in "$INFRA"/[0-9][0-9]-*.sh; do
   [[ ${REPLACE-} && $number == 13 ]] && arguments+=(--replace)
   "$script" "${arguments[@]}"
 done
+
+if [[ ! $DRY_RUN && ! ${ONLY-} ]]; then
+  say "── Encore runs. Events go to $(gcloud functions describe encore-ingest --project="$PROJECT" \
+    --region="$REGION" --format='value(serviceConfig.uri)' --gen2) (infra/README.md, \"The first events\")."
+fi

@@ -78,10 +78,14 @@ read_settings() {
   export CLOUDSDK_CORE_PROJECT=$PROJECT
 }
 
-# A setting that only some scripts need.
+# A setting that only some scripts need; in a dry run <NAME> stands for one that is empty.
 need() {
   local name
-  for name; do [[ -n ${!name-} ]] || die "$name is empty in the settings: $(basename "$0") needs it."; done
+  for name; do
+    [[ -n ${!name-} ]] && continue
+    [[ $DRY_RUN ]] || die "$name is empty in the settings: $(basename "$0") needs it."
+    printf -v "$name" '<%s>' "$name"
+  done
 }
 
 # A command as it could be typed.

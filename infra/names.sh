@@ -82,6 +82,6 @@ es_url() {
   if [[ $ES_MODE == vm ]]; then
     printf 'http://%s.%s.c.%s.internal:9200' "$ES_VM" "$ES_ZONE" "$PROJECT"
   else
-    printf '%s' "${ENCORE_ES_URL-}"
+    printf '%s' "${ENCORE_ES_URL:-<ENCORE_ES_URL>}"
   fi
 }

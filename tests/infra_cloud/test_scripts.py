@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -162,6 +163,26 @@ def test_every_setting_is_explained_in_the_example() -> None:
     assert used - explained - of_the_caller == set()
     by_kind = {"ENCORE_CUSTOMERS", "ENCORE_TRACKS"}
     assert explained - used - by_kind == set()
+
+
+def test_the_keys_that_readme_makes_may_what_the_trials_keys_may() -> None:
+    readme = (INFRA / "README.md").read_text()
+    requests = re.findall(r"^    POST /_security/api_key\n((?:    .+\n)+)", readme, re.MULTILINE)
+    described = {}
+    for text in requests:
+        request = json.loads(text)
+        roles = request["role_descriptors"]["encore"]
+        (indices,) = roles["indices"]
+        described[request["name"]] = (roles["cluster"], indices["names"], indices["privileges"])
+    boot = (INFRA / "elastic-vm.sh").read_text()
+    names = re.search(r"local names='(.+)'", boot)
+    assert names
+    made = {
+        name: (json.loads(cluster), json.loads(names[1]), json.loads(privileges))
+        for name, cluster, privileges in re.findall(r"^api_key (\S+) '(.+)' '(.+)'$", boot, re.M)
+    }
+    assert described == made
+    assert len(made) == 2
 
 
 def test_shellcheck_finds_nothing() -> None:
