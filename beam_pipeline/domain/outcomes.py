@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 import polars as pl
@@ -16,6 +16,10 @@ from beam_pipeline.domain.schemas import MESSAGES, TIMESTAMP
 
 VERSION = "1"
 
+Status = Literal["sent", "failed", "refused", "expired", "unknown", "aside"]
+STATUSES: tuple[str, ...] = get_args(Status)
+"""What may become of a message."""
+
 _Text = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
@@ -25,7 +29,7 @@ class MessageOutcome(Struct, frozen=True):
     message_id: _Text
     customer_id: Id
     offer: _Text
-    status: Literal["sent", "failed", "refused", "expired", "unknown", "aside"]
+    status: Status
     attempts: Annotated[int, Meta(ge=0, le=2**31 - 1)]
     at: str
     reason: Annotated[str, Meta(max_length=1024)] | None = None

@@ -1,15 +1,16 @@
 """The whole thing, live, on one machine: `python -m infra.local demo`.
 
-Services, reference data, ingest function, pipeline, and listeners who post plays to the function:
-the last hour as fast as it goes, then live. With a length it ends by itself, waits until the
-stores have settled, and compares them with the simulator's own account.
+Services, reference data, the four functions, pipeline, and listeners who post plays to ingest and
+ask for offers as they log in: the last hour as fast as it goes, then live. With a length it ends
+by itself, waits until the stores have settled, and compares them with the simulator's own account.
 """
 
 from pathlib import Path
 
-from infra.local import parts, reconcile
+from infra.local import doors, parts, reach, reconcile
 from infra.local.crew import Crew, alone
 from infra.local.display import Display, addresses
+from infra.local.scheduler import Scheduler
 from infra.local.snapshots import Watch
 from infra.local.stack import Ports, Stack
 from infra.local.stores import Stores
@@ -30,7 +31,7 @@ def run(home: Path, ports: Ports, traffic: parts.Traffic) -> int:
     LocalError when a part of it cannot run.
     """
     crew, display = Crew(Stack(home, ports)), Display()
-    system = System(crew, display, parts.Reference(home / "reference"), LEDGER_S)
+    system = System(crew, display, parts.Reference(home / "reference"), LEDGER_S, all_doors=True)
     try:
         with alone(crew, display, RECORD, ENDING):
             return _play(system, traffic)
@@ -49,7 +50,9 @@ def _play(system: System, traffic: parts.Traffic) -> int:
                 system.stack, caller, system.reference, traffic, system.key, system.status
             )
             system.crew.spawn("listeners", launch)
-            system.follow(watch)
+            with Scheduler(system.stack.ports.sms, caller):
+                system.follow(watch)
+                system.settle(watch, reconcile.read_summary(system.key), SETTLE_S)
             system.settle(watch, reconcile.read_summary(system.key), SETTLE_S)
         return _verdict(system, stores)
     finally:
@@ -57,13 +60,13 @@ def _play(system: System, traffic: parts.Traffic) -> int:
 
 
 def _say_where(system: System) -> None:
-    stack = system.stack
-    for line in addresses(stack.endpoints, stack.ports.ingest, stack.home / "logs"):
+    for line in addresses(system.stack):
         system.display.step(line)
 
 
 def _verdict(system: System, stores: Stores) -> int:
     lines = reconcile.reconcile(system.key, stores)
+    lines += reach.reconcile(stores, doors.texts(system.stack))
     system.display.console.print(reconcile.as_table(lines))
     conserved = reconcile.is_conserved(lines)
     if not conserved:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -14,7 +13,7 @@ from rich.text import Text
 
 from infra.local.services import HOST
 from infra.local.snapshots import Snapshot
-from infra.local.stack import Endpoints
+from infra.local.stack import Stack
 
 PLAIN_PACE_S = 5.0
 PLAIN_WIDTH = 120
@@ -84,6 +83,9 @@ def figures(
         ("duplicates", f"{last.health.get('duplicate', 0):,}", ""),
         ("rejected", f"{last.health.get('rejected', 0):,}", ""),
         ("interests found", f"{last.documents.get('interests', 0):,}", ""),
+        ("targets", f"{last.documents.get('targets', 0):,}", _largest(last.channels)),
+        ("offers shown", f"{last.actions.get('shown', 0):,}", _answers(last.actions)),
+        ("text messages", f"{last.statuses.get('sent', 0):,}", _largest(last.statuses)),
         ("documents stored", f"{documents:,}", _largest(last.documents)),
         ("rows stored", f"{rows:,}", _largest(last.rows)),
     ]
@@ -110,15 +112,24 @@ def panel(title: str, posting: Mapping[str, Any], last: Snapshot, before: Snapsh
     return Panel(Group(table, Text(), hint), title=f"Encore · {title}", expand=False)
 
 
-def addresses(endpoints: Endpoints, ingest: int, logs: Path) -> list[str]:
+def addresses(stack: Stack) -> list[str]:
     """Where to look while it runs."""
+    ends, ports = stack.endpoints, stack.ports
     return [
-        f"ingest function  http://{HOST}:{ingest}/v1/plays",
-        f"Elasticsearch    {endpoints.elasticsearch}/plays-*/_search",
-        f"BigQuery         {endpoints.bigquery} ({endpoints.project}.{endpoints.dataset})",
-        f"Redis            {endpoints.redis}",
-        f"logs             {logs}",
+        f"[bold]live board       http://{HOST}:{ports.board}/[/]",
+        f"ingest function  http://{HOST}:{ports.ingest}/v1/plays",
+        f"offer function   http://{HOST}:{ports.offer}/v1/offers/CUSTOMER",
+        f"Elasticsearch    {ends.elasticsearch}/plays-*/_search",
+        f"BigQuery         {ends.bigquery} ({ends.project}.{ends.dataset})",
+        f"Redis            {ends.redis}",
+        f"logs             {stack.home / 'logs'}",
     ]
+
+
+def _answers(actions: Mapping[str, int]) -> str:
+    return ", ".join(
+        f"{actions[name]:,} {name}" for name in ("clicked", "upgraded") if actions.get(name)
+    )
 
 
 def _largest(counts: Mapping[str, int]) -> str:

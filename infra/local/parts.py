@@ -1,20 +1,17 @@
 """The project's own processes of a demo: how each is started against a stack."""
 
-import json
 import os
-import secrets
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from infra.local import processes
+from infra.local.doors import KEY_ID, Caller
 from infra.local.paths import ROOT
-from infra.local.services import HOST, Launch, get
+from infra.local.services import HOST, Launch
 from infra.local.stack import Stack
-
-KEY_ID = "demo"
 
 
 @dataclass(frozen=True)
@@ -72,32 +69,6 @@ class FaultyTime:
     flags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Caller:
-    """Who may post to the ingest function of this demo: a secret drawn anew for each run."""
-
-    folder: Path
-    secret: str = field(default_factory=lambda: secrets.token_hex(24), repr=False)
-
-    @property
-    def secret_file(self) -> Path:
-        return self.folder / "ingest.secret"
-
-    @property
-    def keys_file(self) -> Path:
-        return self.folder / "ingest-keys.json"
-
-    def write(self) -> None:
-        """Leave the secret where the function and the simulator read it, for this user alone."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for file, text in (
-            (self.secret_file, self.secret),
-            (self.keys_file, json.dumps({KEY_ID: self.secret})),
-        ):
-            file.touch(mode=0o600)
-            file.write_text(text + "\n")
-
-
 def load_reference(stack: Stack, reference: Reference) -> Launch:
     """The loader: reference data into Redis and BigQuery."""
     ends = stack.endpoints
@@ -106,31 +77,6 @@ def load_reference(stack: Stack, reference: Reference) -> Launch:
         *("--customers", reference.customers_file, "--tracks", reference.tracks_file),
         *_bigquery_flags(stack),
     )
-
-
-def ingest(stack: Stack, caller: Caller, simulated_time: bool = False) -> Launch:
-    """The Cloud Function `ingest` in the functions framework, as it runs in the cloud.
-
-    With `simulated_time` a request may say when it is.
-    """
-    source = ROOT / "functions" / "ingest" / "main.py"
-    settings = {
-        "ENCORE_PROJECT": stack.endpoints.project,
-        "ENCORE_TOPIC": stack.endpoints.topic,
-        "ENCORE_AUTH": "hmac",
-        "ENCORE_KEYS_FILE": str(caller.keys_file),
-        "PUBSUB_EMULATOR_HOST": stack.endpoints.pubsub,
-        "REDIS_URL": stack.endpoints.redis,
-        "ENCORE_SIMULATED_TIME": "1" if simulated_time else "0",
-    }
-    listen = ("--host", HOST, "--port", str(stack.ports.ingest))
-    framework = ("-m", "functions_framework", "--source", source, "--target", "ingest")
-    return _python(*framework, *listen, env=settings)
-
-
-def ingest_ready(stack: Stack) -> bool:
-    """Whether the function answers."""
-    return get(stack.ports.ingest, "/healthz")[0] == 200
 
 
 def pipeline(stack: Stack, ledger_s: float) -> Launch:
@@ -162,6 +108,7 @@ def listeners(
     live = ["--live"] if traffic.live_s is None else ["--live", "--for", f"{traffic.live_s:g}"]
     return _python(
         *_listeners(stack, caller, reference, key, status),
+        *("--offer-url", f"http://{HOST}:{stack.ports.offer}"),
         *("--backlog", f"{traffic.backlog}m", *live, "--rate", f"{traffic.rate:g}"),
         *("--seed", str(traffic.seed)),
     )

@@ -81,6 +81,8 @@ def has_arrived(summary: Mapping[str, Any], last: Snapshot) -> bool:
         and all(last.documents.get(name, 0) == summary[name] for name in kept)
         and all(last.rows.get(name, 0) >= summary[name] for name in kept)
         and last.rows.get("dead_letters", 0) >= summary["rejected"]
+        and last.documents.get("messages", 0) == last.ended <= last.rows.get("messages", 0)
+        and last.documents.get("targets", 0) <= last.rows.get("targets", 0)
     )
 
 
@@ -110,7 +112,9 @@ def is_conserved(lines: list[Line]) -> bool:
 
 def as_table(lines: list[Line]) -> Table:
     """The reconciliation for people."""
-    stores = (ELASTICSEARCH, REDIS, BIGQUERY)
+    stores = list(
+        dict.fromkeys([ELASTICSEARCH, REDIS, BIGQUERY, *(n for line in lines for n in line.held)])
+    )
     table = Table(title="What was sent, and what each store holds", title_justify="left")
     table.add_column("")
     for name in ("sent", *stores):

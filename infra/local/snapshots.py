@@ -4,13 +4,15 @@ import itertools
 import json
 import threading
 import time
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from elasticsearch import ApiError, TransportError
 from google.api_core.exceptions import GoogleAPIError
+from redis.exceptions import RedisError
 from requests import RequestException
 
 from infra.local.stores import Stores
@@ -24,18 +26,22 @@ class Snapshot:
     """Counts at a moment (monotonic seconds); what could not be asked is what it was before.
 
     `documents` by Elasticsearch index (all days of plays together), `rows` by BigQuery table,
-    `health` the sums of the pipeline's own account.
+    `health` the sums of the pipeline's own account; `channels` counts targets, `actions` the events
+    of our own offers, `statuses` messages; `ended` is how many messages Redis says have ended.
     """
 
     documents: dict[str, int] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     health: dict[str, int] = field(default_factory=dict)
+    channels: dict[str, int] = field(default_factory=dict)
+    actions: dict[str, int] = field(default_factory=dict)
+    statuses: dict[str, int] = field(default_factory=dict)
+    ended: int = 0
     at: float = 0.0
 
     def holds_as_much(self, other: "Snapshot") -> bool:
         """Whether nothing was added between the two."""
-        mine = (self.documents, self.rows, self.health)
-        return mine == (other.documents, other.rows, other.health)
+        return replace(self, at=0.0) == replace(other, at=0.0)
 
 
 class Watch:
@@ -78,15 +84,22 @@ class Watch:
                 self.changed_at = time.monotonic()
 
     def _look(self, before: Snapshot, rows_too: bool) -> Snapshot:
-        try:
-            documents, health = self._stores.documents(), self._stores.document_health()
-        except (ApiError, TransportError):
-            documents, health = before.documents, before.health
-        try:
-            rows = self._stores.rows() if rows_too else before.rows
-        except (GoogleAPIError, RequestException):
-            rows = before.rows
-        return Snapshot(documents, rows, health, time.monotonic())
+        stores, found = self._stores, before
+        with suppress(ApiError, TransportError):
+            found = replace(
+                found,
+                documents=stores.documents(),
+                health=stores.document_health(),
+                channels=stores.counts_by("targets", "channel"),
+                actions=stores.counts_by("ad_events", "action", having="offer_id"),
+                statuses=stores.counts_by("messages", "status"),
+            )
+        with suppress(RedisError):
+            found = replace(found, ended=len(stores.ended_messages()))
+        if rows_too:
+            with suppress(GoogleAPIError, RequestException):
+                found = replace(found, rows=stores.rows())
+        return replace(found, at=time.monotonic())
 
 
 def read_status(file: Path) -> dict[str, Any]:

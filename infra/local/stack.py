@@ -33,6 +33,10 @@ class Ports:
     bigquery: int = 9150
     bigquery_grpc: int = 9160
     ingest: int = 8080
+    offer: int = 8081
+    sms: int = 8082
+    board: int = 8083
+    carrier: int = 8094
 
     @classmethod
     def free(cls) -> "Ports":

@@ -1,6 +1,7 @@
 """What the stores hold, asked of them directly: counts while a demo runs, identities at its end."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ import polars as pl
 from elasticsearch import Elasticsearch, helpers
 from google.cloud import bigquery
 
+from beam_pipeline.domain.outcomes import STATUSES
 from beam_pipeline.edges.bigquery import BigQueryConfig
 from beam_pipeline.edges.elasticsearch import ElasticsearchConfig
 from beam_pipeline.edges.redis import connect
@@ -24,7 +26,10 @@ SPAN = (
     bigquery.ScalarQueryParameter("end", "TIMESTAMP", datetime(9999, 1, 1, tzinfo=UTC)),
 )
 """All days there are, for tables that want to be asked for some."""
-TABLES = ("plays", "ad_events", "interests", "listening", "dead_letters", "health")
+TABLES = (
+    *("plays", "ad_events", "interests", "listening", "dead_letters", "health"),
+    *("targets", "messages"),
+)
 LISTENING = """
 SELECT COUNT(*) AS windows, SUM(plays) AS plays, SUM(listeners) AS listeners
 FROM {0}.listening_between(@first, @end)
@@ -128,6 +133,62 @@ class Stores:
         """The same of BigQuery, the last row of each window count."""
         [row] = self._query(LISTENING)
         return row["windows"], row["plays"] or 0, row["listeners"] or 0
+
+    def counts_by(self, index: str, field: str, having: str | None = None) -> dict[str, int]:
+        """Documents by the values of a keyword field, of those that have another one if named."""
+        answer = self.elasticsearch.search(
+            index=index,
+            size=0,
+            query={"exists": {"field": having}} if having else {"match_all": {}},
+            aggs={"by": {"terms": {"field": field, "size": 50}}},
+            ignore_unavailable=True,
+        )
+        buckets = answer.get("aggregations", {}).get("by", {}).get("buckets", [])
+        return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
+
+    def decisions(self) -> pl.Series:
+        """offer-customer of all decisions in Redis, made once and kept for ever."""
+        keys = self.redis.scan_iter("decision:*", count=PAGE)
+        return pl.Series(["-".join(key.decode().split(":")[1:]) for key in keys], dtype=pl.String)
+
+    def row_targets(self) -> pl.Series:
+        """offer-customer of all targets in BigQuery."""
+        sql = "SELECT offer, customer_id FROM {0}.targets_current"
+        return pl.Series([f"{row[0]}-{row[1]}" for row in self._query(sql)], dtype=pl.String)
+
+    def messages_on_record(self) -> list[tuple[str, str, int]]:
+        """message_id, status and attempts of all messages that sms keeps a record of in Redis."""
+        keys = list(self.redis.scan_iter("sms:message:*", count=PAGE))
+        with self.redis.pipeline(transaction=False) as asked:
+            for key in keys:
+                asked.hmget(key, "status", "attempts")
+            found: Any = asked.execute()
+        return [
+            (key.decode().removeprefix("sms:message:"), (status or b"").decode(), int(tries or 0))
+            for key, (status, tries) in zip(keys, found, strict=True)
+        ]
+
+    def ended_messages(self) -> dict[str, str]:
+        """message_id → status of those of which nothing more will become."""
+        record = self.messages_on_record()
+        return {name: status for name, status, _ in record if status in STATUSES}
+
+    def phones(self, customers: Sequence[int]) -> list[str | None]:
+        """The numbers of customers, in their order; never to be shown."""
+        if not customers:
+            return []
+        contacts: Any = self.redis.mget([f"contact:{customer}" for customer in customers])
+        return [json.loads(one).get("phone") if one else None for one in contacts]
+
+    def document_messages(self) -> dict[str, str]:
+        """message_id → status in Elasticsearch."""
+        hits = self.scan("messages", source=["message_id", "status"])
+        return {hit["_source"]["message_id"]: hit["_source"]["status"] for hit in hits}
+
+    def row_messages(self) -> dict[str, str]:
+        """message_id → status in BigQuery."""
+        sql = "SELECT message_id, status FROM {0}.messages_current"
+        return {row[0]: row[1] for row in self._query(sql)}
 
     def refresh(self) -> None:
         """Make everything that Elasticsearch took visible to the questions that follow."""

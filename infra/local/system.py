@@ -1,7 +1,7 @@
 """The whole system on one machine, stage by stage: what a demo and a proof have in common.
 
-Services, reference data, ingest function, pipeline; then listeners, whose account of what they
-sent says when the stores have settled.
+Services, reference data, functions, pipeline; then listeners, whose account of what they sent
+says when the stores have settled.
 """
 
 import time
@@ -12,7 +12,7 @@ from typing import Any
 
 from beam_pipeline.edges.elasticsearch import apply_templates
 from beam_pipeline.edges.tables import create_tables
-from infra.local import parts, reconcile
+from infra.local import doors, parts, reconcile
 from infra.local.crew import Crew
 from infra.local.display import Display
 from infra.local.errors import PortBusy
@@ -22,7 +22,7 @@ from infra.local.stores import Stores
 
 QUIET_S = 45.0
 """When nothing was added to any store for so long, nothing more will come."""
-LASTING = ("ingest", "pipeline")
+LASTING = (*doors.NAMES, "pipeline")
 ENDING = ("listeners", *LASTING)
 """Who posts ends first, who stores last."""
 
@@ -36,6 +36,8 @@ class System:
     reference: parts.Reference
     ledger_s: float
     simulated_time: bool = False
+    all_doors: bool = False
+    """Every function and a carrier, rather than ingest alone."""
 
     @property
     def stack(self) -> Stack:
@@ -54,8 +56,9 @@ class System:
 
     def start_services(self) -> None:
         """Start the services, and make the reference data that is not there yet."""
-        if is_busy(self.stack.ports.ingest):
-            raise PortBusy(self.stack.ports.ingest, "the ingest function")
+        for door in self._doors(self._caller()):
+            if is_busy(door.port):
+                raise PortBusy(door.port, door.name)
         for folder in (self.reference.folder, self.status.parent):
             folder.mkdir(parents=True, exist_ok=True)
         self.stack.start()
@@ -65,19 +68,32 @@ class System:
         self.crew.finish(*made)
         self.display.step("Pub/Sub, Elasticsearch, Redis and BigQuery are ready")
 
-    def start_parts(self, stores: Stores) -> parts.Caller:
-        """Start the function and the pipeline, load the reference data; gives who may post."""
-        caller = parts.Caller(self.stack.home / "config")
+    def start_parts(self, stores: Stores) -> doors.Caller:
+        """Start functions and pipeline, load the reference data; gives who may call."""
+        caller = self._caller()
         caller.write()
-        self.crew.spawn("ingest", parts.ingest(self.stack, caller, self.simulated_time))
+        if self.all_doors:
+            self.crew.spawn("page", doors.build_board())
+            self.crew.finish("page")
+        for door in self._doors(caller):
+            self.crew.spawn(door.name, door.launch)
         apply_templates(stores.elasticsearch, replicas=0)
         create_tables(stores.bigquery, self.stack.endpoints.dataset)
         self.crew.spawn("reference", parts.load_reference(self.stack, self.reference))
         self.crew.spawn("pipeline", parts.pipeline(self.stack, self.ledger_s))
         self.crew.finish("reference")
         self.display.step("customers and tracks are loaded, index templates and tables are there")
-        self.crew.wait_for("ingest", lambda: parts.ingest_ready(self.stack), LASTING)
+        for door in self._doors(caller):
+            self.crew.wait_for(door.name, door.ready, LASTING)
         return caller
+
+    def _caller(self) -> doors.Caller:
+        return doors.Caller(self.stack.home / "config")
+
+    def _doors(self, caller: doors.Caller) -> list[doors.Part]:
+        if self.all_doors:
+            return doors.every(self.stack, caller)
+        return [doors.ingest(self.stack, caller, self.simulated_time)]
 
     def follow(self, watch: Watch) -> None:
         """Show what happens until the listeners have ended, which they do if they have a length."""
@@ -96,7 +112,8 @@ class System:
         began = time.monotonic()
         while time.monotonic() - began < longest_s:
             arrived = reconcile.has_arrived(summary, watch.last)
-            if watch.quiet_s() > (1.5 * self.ledger_s if arrived else QUIET_S):
+            enough = 1.5 * self.ledger_s if arrived else QUIET_S
+            if watch.quiet_s() > enough and watch.last.at > began:
                 break
             posting = read_status(self.status)
             self.display.show("settling", posting, watch.last, watch.before)

@@ -66,7 +66,8 @@ def test_a_demo_that_is_asked_to_stop_stops_all_of_it(tmp_path: Path) -> None:
         started = next(line for line in process.stdout if "sent so far" in line)
         assert started
         names = {record.name for record in processes.read_records(tmp_path / "run")}
-        assert {"demo", "pubsub", "ingest", "pipeline", "listeners"} <= names
+        doors = {"ingest", "offer", "sms", "board", "carrier"}
+        assert {"demo", "pubsub", "pipeline", "listeners", *doors} <= names
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) == 0
     assert_nothing_is_left(tmp_path, ports)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from infra.local import parts
+from infra.local import doors, parts
 from infra.local.crew import Crew, alone
 from infra.local.display import Display
 from infra.local.snapshots import Watch
@@ -139,7 +139,7 @@ def _prove(plan: Plan, system: System) -> Report:
 
 
 def _post(
-    plan: Plan, system: System, caller: parts.Caller, beside: list[strays.Stray], watch: Watch
+    plan: Plan, system: System, caller: doors.Caller, beside: list[strays.Stray], watch: Watch
 ) -> None:
     launch = parts.faulty_listeners(
         system.stack, caller, system.reference, plan.time(), system.key, system.status

@@ -1,0 +1,86 @@
+"""The account of targets, messages and texts sees what is missing, and what was sent twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from beam_pipeline.edges.bigquery import BigQueryConfig
+from beam_pipeline.edges.elasticsearch import ElasticsearchConfig, apply_templates
+from beam_pipeline.edges.tables import create_tables
+from infra.local import reach
+from infra.local.stack import Stack
+from infra.local.stores import Stores
+from tests.edges.rows import outcomes
+
+SENT, REFUSED = ("gold-day:0", "gold-day:2"), ("gold-day:1", "gold-day:3")
+"""As `outcomes` has them."""
+
+
+@pytest.fixture
+def stores(stack: Stack) -> Iterator[Stores]:
+    """Four messages that have ended and one on its way, in Redis, Elasticsearch and BigQuery."""
+    stack.start(("elasticsearch", "redis", "bigquery"))
+    held = Stores(stack.endpoints)
+    apply_templates(held.elasticsearch, replicas=0)
+    create_tables(held.bigquery, stack.endpoints.dataset)
+    held.redis.flushall()
+    for message, status, attempts in (
+        *((name, "sent", 1) for name in SENT),
+        *((name, "refused", 0) for name in REFUSED),
+        ("gold-day:4", "attempting", 1),
+    ):
+        held.redis.hset(f"sms:message:{message}", "status", status)
+        if attempts:
+            held.redis.hset(f"sms:message:{message}", "attempts", str(attempts))
+    for customer in range(5):
+        held.redis.set(f"contact:{customer}", json.dumps({"phone": number(customer)}))
+    ends = stack.endpoints
+    ElasticsearchConfig(ends.elasticsearch).open().write("messages", outcomes(4))
+    sink = BigQueryConfig(ends.project, ends.dataset, ends.bigquery, ends.bigquery_grpc).open()
+    sink.write("messages", outcomes(4))
+    sink.close()
+    yield held
+    held.redis.flushall()
+    held.elasticsearch.indices.delete(index="messages", ignore_unavailable=True)
+    held.close()
+
+
+def number(customer: int) -> str:
+    return f"+1500555{customer:04d}"
+
+
+def arrived(folder: Path, *customers: int) -> Path:
+    """The carrier's record of one text to each of these."""
+    file = folder / "texts.ndjson"
+    file.write_text("".join(json.dumps({"to": number(one)}) + "\n" for one in customers))
+    return file
+
+
+def test_the_account_of_messages_and_texts(stores: Stores, tmp_path: Path) -> None:
+    """In one test, since BigQuery keeps what was appended."""
+
+    def told(*customers: int) -> dict[str, dict[str, str]]:
+        lines = reach.reconcile(stores, arrived(tmp_path, *customers))
+        return {line.what: {name: str(held) for name, held in line.held.items()} for line in lines}
+
+    fits = {"Elasticsearch": "4", "BigQuery": "4"}
+    assert told(0, 2)["messages"] == fits
+    assert told(0, 2)["texts sent"] == {"carrier": "2"}
+    assert told(0, 2, 4)["texts sent"] == {"carrier": "3"}, "one on its way may have arrived"
+    assert told(0)["texts sent"] == {"carrier": "1 (1 missing)"}
+    assert told(0, 2, 2)["texts sent"] == {"carrier": "3 (1 too many)"}
+    assert told(0, 2, 1)["texts sent"] == {"carrier": "3 (1 too many)"}, "it was refused"
+
+    stores.redis.set("decision:gold-day:7", "sms")
+    missing = {"Elasticsearch": "0 (1 missing)", "BigQuery": "0 (1 missing)"}
+    assert told(0, 2)["targets"] == missing
+
+    stores.redis.hset("sms:message:gold-day:4", "status", "unknown")
+    assert told(0, 2)["messages"] == dict.fromkeys(fits, "4 (1 missing)")
+    stores.redis.delete("sms:message:gold-day:4")
+    stores.redis.hset("sms:message:gold-day:1", "status", "failed")
+    assert told(0, 2)["messages"] == dict.fromkeys(fits, "4 (1 missing, 1 too many)")
