@@ -115,7 +115,7 @@ class System:
             enough = 1.5 * self.ledger_s if arrived else QUIET_S
             if watch.quiet_s() > enough and watch.last.at > began:
                 break
-            posting = read_status(self.status)
+            posting = {**read_status(self.status), "events_per_s": 0.0}
             self.display.show("settling", posting, watch.last, watch.before)
             self.crew.check(LASTING)
             time.sleep(0.5)

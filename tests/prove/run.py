@@ -12,6 +12,7 @@ from pathlib import Path
 from infra.local import doors, parts
 from infra.local.crew import Crew, alone
 from infra.local.display import Display
+from infra.local.errors import ServiceFailed
 from infra.local.snapshots import Watch
 from infra.local.stack import Ports, Stack
 from infra.local.stores import Stores
@@ -31,6 +32,7 @@ EVENTS_AN_HOUR = 12_500
 CUSTOMERS, TRACKS = 5_000, 800
 SETTLE_S = 900.0
 RECORD = "prove"
+UNSURE = "{:,} events were sent without an answer, so nobody knows what has to be there: try again."
 
 FAULTS = {
     "bursts": 0.03,
@@ -118,6 +120,8 @@ def _prove(plan: Plan, system: System) -> Report:
             with clock.stage("posting"):
                 _post(plan, system, caller, beside, watch)
             expected = Expected.read(system.key, beside)
+            if expected.summary["unsure_events"]:
+                raise ServiceFailed(UNSURE.format(expected.summary["unsure_events"]))
             with clock.stage("settling"):
                 system.settle(watch, expected.summary, SETTLE_S)
         with clock.stage("closing the days"):

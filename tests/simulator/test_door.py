@@ -154,11 +154,12 @@ def summary(tmp_path: Path) -> dict[str, Any]:
 DAY = ["--simulated", "--start", "2026-03-02", "--hours", "12", "--rate", "0.1"]
 
 
+@pytest.mark.parametrize(("within", "most"), [("1m", 720), ("4m", 180)])
 def test_a_simulated_day_is_accounted_for_as_the_function_took_it(
-    served: Served, flags: list[str], tmp_path: Path
+    served: Served, flags: list[str], tmp_path: Path, within: str, most: int
 ) -> None:
     assert main([*flags, "--url", served.url, *DAY, "--faults", "usual", "--malformed", "0.05",
-                 "--connections", "1"]) == 0  # fmt: skip
+                 "--connections", "1", "--within", within]) == 0  # fmt: skip
     told = summary(tmp_path)
     plays = recounted(served.ingest.taken["play"], "play")
     ads = recounted(served.ingest.taken["ad"], "ad")
@@ -173,6 +174,12 @@ def test_a_simulated_day_is_accounted_for_as_the_function_took_it(
     published = [request["published"] for request in served.ingest.requests]
     assert published == sorted(published)
     assert all(request["lines"] <= 200 for request in served.ingest.requests)
+    plays_of_the_day = [
+        one
+        for one in served.ingest.requests
+        if one["kind"] == "play" and one["published"] < "2026-03-02T12"
+    ]
+    assert 0.7 * most < len(plays_of_the_day) <= most
 
 
 def test_refusals_by_the_function_are_followed_and_disagreements_counted(
