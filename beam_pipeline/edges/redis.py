@@ -29,7 +29,7 @@ from redis.exceptions import (
 
 from beam_pipeline.edges.retry import Outage
 from beam_pipeline.edges.secrets import resolve
-from beam_pipeline.edges.sinks import no_dead_letters
+from beam_pipeline.edges.sinks import Clock, no_dead_letters, utc_now
 
 PROGRESS = "progress"
 SAY_EVERY_SECONDS = 60.0
@@ -128,18 +128,24 @@ class ProgressConfig:
 class Progress:
     """The newest play that each store holds, by its published_at and its Pub/Sub publish time."""
 
-    def __init__(self, client: Redis, outage: Outage | None = None) -> None:
+    def __init__(self, client: Redis, outage: Outage | None = None, clock: Clock = utc_now) -> None:
         self._client = client
         self._outage = outage or Outage("Redis")
-        self._said = 0.0
+        self._clock = clock
+        self._said = float("-inf")
 
     def record(self, store: str, published_ms: int, publish_time_ms: int) -> None:
-        """`store` holds plays up to these moments (epoch ms); an earlier one changes nothing."""
+        """`store` holds plays up to these moments (epoch ms); an earlier one changes nothing.
+
+        Says so in the log once a minute, with how many seconds ago that was: the line from
+        which infra/monitoring knows that what people see is stale.
+        """
         scores = {f"{store}:published_at": published_ms, f"{store}:publish_time": publish_time_ms}
         self._outage.call(lambda: self._client.zadd(PROGRESS, scores, gt=True), TRANSIENT)
         if time.monotonic() - self._said >= SAY_EVERY_SECONDS:
             self._said = time.monotonic()
-            log.info("progress %s published_ms=%d", store, published_ms)
+            behind = self._clock().timestamp() - published_ms / 1000
+            log.info("progress %s published_ms=%d behind_s=%d", store, published_ms, behind)
 
     def reached(self, stores: Sequence[str]) -> int | None:
         """The publish time (epoch ms) that all of `stores` have reached; None if one has none."""
