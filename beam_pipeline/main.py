@@ -25,14 +25,17 @@ from beam_pipeline.edges.bigquery import BigQueryConfig
 from beam_pipeline.edges.elasticsearch import ElasticsearchConfig
 from beam_pipeline.edges.files import METER, ReadFiles, open_input, pieces
 from beam_pipeline.edges.lookups import FileReferences, RedisReferences
+from beam_pipeline.edges.models import ModelsConfig
 from beam_pipeline.edges.places import ZipPlaces
 from beam_pipeline.edges.pubsub import ReadBlocks, seek
 from beam_pipeline.edges.redis import ProgressConfig, RedisConfig
 from beam_pipeline.edges.referencefiles import BadFile
+from beam_pipeline.edges.targets import TargetsConfig
 from beam_pipeline.options import Settings, UsageError, beam_options, read_settings
 from beam_pipeline.pipeline import Destination, build
 from beam_pipeline.transforms.count import Pace
 from beam_pipeline.transforms.resources import opened
+from beam_pipeline.transforms.score import Targeting
 
 log = logging.getLogger("encore")
 
@@ -106,6 +109,7 @@ def _assemble(blocks: PCollection[Block], settings: Settings, staging: Path | No
         _references(settings),
         ZipPlaces(),
         _destinations(settings, staging),
+        targeting=_targeting(settings),
         progress=ProgressConfig(settings.redis) if settings.streaming and settings.redis else None,
         shards=settings.shards,
         pace=Pace(settings.live_pace, settings.ledger_pace),
@@ -116,6 +120,14 @@ def _references(settings: Settings) -> FileReferences | RedisReferences:
     if settings.redis and not (settings.customers or settings.tracks):
         return RedisReferences(settings.redis)
     return FileReferences(settings.customers, settings.tracks)
+
+
+def _targeting(settings: Settings) -> Targeting | None:
+    if settings.models is None:
+        return None
+    assert settings.redis is not None
+    decisions = TargetsConfig(settings.redis)
+    return Targeting(ModelsConfig(settings.models), decisions, settings.explore)
 
 
 def _destinations(settings: Settings, staging: Path | None) -> list[Destination]:

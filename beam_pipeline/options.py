@@ -49,6 +49,9 @@ class Settings:
     shards: int
     live_pace: timedelta
     ledger_pace: timedelta
+    models: str | None
+    """Where promoted models are; nobody is chosen for an offer without it."""
+    explore: float
     replay: bool
     """Whether a stream first seeks its subscription back to where the stores have come to."""
     beam: tuple[str, ...]
@@ -136,6 +139,20 @@ def parser() -> argparse.ArgumentParser:
         metavar="S",
         help="how often changed counts go to BigQuery (default 60)",
     )
+    acting = top.add_argument_group("acting: whom to offer something, in a stream")
+    acting.add_argument(
+        "--models",
+        metavar="PLACE",
+        help="a folder or gs://BUCKET/PREFIX of promoted models, read again every ten seconds: "
+        "customers are chosen for offers (before the first promotion only by chance)",
+    )
+    acting.add_argument(
+        "--explore",
+        type=_share,
+        default=0.05,
+        metavar="SHARE",
+        help="share of the eligible who are chosen by chance, whatever a model says (default 0.05)",
+    )
     return top
 
 
@@ -167,6 +184,8 @@ def read_settings(arguments: Sequence[str]) -> Settings:
         shards=args.shards,
         live_pace=args.live_seconds,
         ledger_pace=args.ledger_seconds,
+        models=args.models,
+        explore=args.explore,
         replay=args.replay == "progress",
         beam=tuple(beam_flags),
     )
@@ -195,6 +214,8 @@ def _check(settings: Settings) -> None:
         raise UsageError("--output holds a bounded run; a stream needs other stores")
     if settings.streaming and not settings.redis:
         raise UsageError("A stream needs --redis, where reference data and progress are")
+    if settings.models and not settings.streaming:
+        raise UsageError("--models chooses customers in a stream; files choose nobody")
     if settings.bigquery and settings.bigquery.count(".") != 1:
         raise UsageError(f"--bigquery takes PROJECT.DATASET, not {settings.bigquery}")
     if settings.subscription and len(settings.subscription.split("/")) != 4:
@@ -229,3 +250,10 @@ def _seconds(text: str) -> timedelta:
     if not seconds > 0:
         raise argparse.ArgumentTypeError("expected seconds above 0")
     return timedelta(seconds=seconds)
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError("expected a share from 0 to 1")
+    return share

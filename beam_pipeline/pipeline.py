@@ -1,6 +1,7 @@
 """The whole flow, from blocks of lines to the stores.
 
-blocks ─ decode ─┬─ events ─ shard by customer ─ history ─┬─ rows ──────────┐
+blocks ─ decode ─┬─ events ─ shard by customer ─ history ─┬─ rows ─┬────────┐
+                 │                                        │        └ score ─┤
                  ├─ changes ──────────────────────────────┤ changes ─ count ┤
                  └─ dead letters, outcomes of messages ────────────────────┴─ write
 """
@@ -20,6 +21,7 @@ from beam_pipeline.transforms.decode import Decode
 from beam_pipeline.transforms.frames import Rows, register_coders
 from beam_pipeline.transforms.history import TrackHistory
 from beam_pipeline.transforms.resources import Opens
+from beam_pipeline.transforms.score import Score, Targeting
 from beam_pipeline.transforms.shard import ShardByCustomer
 from beam_pipeline.transforms.write import Recorder, Store, WriteTo
 
@@ -40,6 +42,7 @@ def build(
     places: Opens[Places],
     destinations: Sequence[Destination],
     *,
+    targeting: Targeting | None = None,
     progress: Opens[Recorder] | None = None,
     shards: int = 1,
     pace: Pace | None = None,
@@ -50,6 +53,7 @@ def build(
         blocks: what came in.
         references, places: the sides of the enrichment join.
         destinations: every one is given every dataset, and takes those it knows.
+        targeting: how customers are chosen for offers; without it nobody is.
         progress: where to record how far the plays of each store have come.
         shards: how many ways customers are split.
         pace: how often changed counts are given.
@@ -64,14 +68,17 @@ def build(
         | "Shard" >> ShardByCustomer(shards)
         | "History" >> TrackHistory(references, places)
     )
+    rows = [history.rows, decoded.rows]
+    if targeting is not None:
+        rows.append(history.rows | "Score" >> Score(references, targeting))
     changes = (decoded.changes, history.changes) | "Changes" >> beam.Flatten()
     counts = changes | "Count" >> Count(pace or Pace())
     refused = []
     for destination in destinations:
         name = destination.name
         counted = counts.ledger if destination.keeps_versions else counts.live
-        rows = (history.rows, counted, decoded.rows) | f"Rows for {name}" >> beam.Flatten()
-        refused.append(rows | f"Write to {name}" >> WriteTo(destination.store, progress))
+        every = [*rows, counted] | f"Rows for {name}" >> beam.Flatten()
+        refused.append(every | f"Write to {name}" >> WriteTo(destination.store, progress))
     letters = refused | "Refused" >> beam.Flatten()
     for destination in destinations:
         letters | f"Write refused to {destination.name}" >> WriteTo(destination.store)

@@ -29,6 +29,7 @@ launch() {
     "elasticsearch=$(es_url)"
     "elasticsearch-api-key=$(secret_reference encore-es-api-key)"
     "bigquery=$PROJECT.$DATASET"
+    "models=gs://$MODELS/models"
     "shards=${ENCORE_SHARDS:-4}"
     "replay=$replay"
     "sdk_container_image=$IMAGE"

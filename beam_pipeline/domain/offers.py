@@ -4,14 +4,16 @@ Only msgspec and the standard library: the functions `offer` and `sms` import th
 pipeline's targeting writes what they read. Clocks are handed in everywhere; `ms` is
 milliseconds since 1970-01-01T00:00:00Z.
 
+    decision:{offer}:{customer_id}
+                            a Decision as JSON, kept for ever: nobody is decided on twice
     target:{customer_id}    hash; field: the offer's id, value: a Target as JSON
     sms:outbox              stream; an entry's fields are those of an OutboxEntry, as text
     shows:{customer_id}:{YYYY-MM-DD}
                             hash; field: the offer's id, value: how often it was handed out
                             on that UTC day (written by `offer`, gone after two days)
 
-A customer of the hold-out gets none of these. An entry of `sms:outbox` is put there at most
-once per offer and customer, ever; its message_id is the offer_id.
+A customer of the hold-out gets a decision and nothing else. An entry of `sms:outbox` is put
+there at most once per offer and customer, ever; its message_id is the offer_id.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ from msgspec import Meta, Struct
 Language = Literal["en", "ko"]
 HOLDOUT = "holdout"
 """The channel of a target who is shown nothing, so that there is something to compare with."""
+SCREEN, SMS = "screen", "sms"
+"""The channels of the others: on screen at login; there, and by text message."""
 
 ACTIVE = 1
 GOLD = 2
@@ -58,6 +62,8 @@ class Offer:
     """How often a customer is handed it in a UTC day, at most."""
     holdout: float
     """Share of those chosen who are shown nothing, in [0, 1)."""
+    by_sms: bool = True
+    """Whether a text message goes out as well, to those who have consented to any."""
 
 
 _GOLD_DAY = Offer(
@@ -84,6 +90,19 @@ _GOLD_DAY = Offer(
 
 OFFERS: Mapping[str, Offer] = {offer.id: offer for offer in (_GOLD_DAY,)}
 """All offers by id; of several that a customer may have, the first here goes first."""
+
+
+class Decision(Struct, frozen=True, omit_defaults=True):
+    """What was decided about an offer and a customer, once and for ever."""
+
+    decided_at: int
+    """ms; the published_at of the play that decided."""
+    channel: str
+    explore: bool
+    """Chosen by chance rather than by score."""
+    score: float | None = None
+    model_version: str | None = None
+    """The model that gave the score, None without one."""
 
 
 class Target(Struct, frozen=True):
@@ -124,6 +143,11 @@ def read_entry(fields: Mapping[str, str]) -> OutboxEntry:
 def offer_id(offer: str, customer_id: int) -> str:
     """The identity of an offer made to a customer: what ad events carry back."""
     return f"{offer}:{customer_id}"
+
+
+def until_ms(offer: Offer, decided_at: int) -> int:
+    """When an offer ends that was decided at `decided_at`; both in ms."""
+    return decided_at + offer.lasts // timedelta(milliseconds=1)
 
 
 def may_upgrade(status: int | None, level: int | None) -> bool:

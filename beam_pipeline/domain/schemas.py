@@ -103,6 +103,18 @@ MESSAGES = pl.Schema(
     }
 )
 
+TARGETS = pl.Schema(
+    {
+        "customer_id": pl.Int64(),
+        "offer": pl.String(),
+        "score": pl.Float64(),
+        "model_version": pl.String(),
+        "decided_at": TIMESTAMP,
+        "channel": pl.String(),
+        "explore": pl.Boolean(),
+    }
+)
+
 DEAD_LETTERS = pl.Schema(
     {
         "id": pl.String(),
@@ -134,6 +146,7 @@ DATASETS: dict[str, pl.Schema] = {
     "listening": LISTENING,
     "ad_events": AD_EVENTS,
     "profiles": PROFILES,
+    "targets": TARGETS,
     "messages": MESSAGES,
     "dead_letters": DEAD_LETTERS,
     "health": HEALTH,

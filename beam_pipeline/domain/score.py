@@ -15,7 +15,7 @@ import polars as pl
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from beam_pipeline.domain.features import FEATURE_HASH
+from beam_pipeline.domain.features import FEATURE_HASH, FEATURES
 
 FORMAT = "encore-model/1"
 
@@ -77,6 +77,9 @@ def read_model(content: bytes, feature_hash: str = FEATURE_HASH) -> Model:
         raise InvalidModel(
             f"made for the features {model.feature_hash!r}, these are {feature_hash!r}"
         )
+    unknown = set(model.features) - set(FEATURES)
+    if unknown:
+        raise InvalidModel(f"it asks for unknown features: {', '.join(sorted(unknown))}")
     width = len(model.features)
     if not width or any(
         len(column) != width for column in (model.mean, model.scale, model.coefficients)

@@ -106,20 +106,37 @@ def read_features(client: Redis, customers: Sequence[int]) -> pl.DataFrame:
     """
     if not customers:
         return FEATURE_ROWS.to_frame()
-    values = cast("list[bytes | None]", client.mget([f"features:{one}" for one in customers]))
+    values = client.mget([feature_key(one) for one in customers])
+    return feature_rows(customers, cast("list[bytes | None]", values))
+
+
+def feature_key(customer: int) -> str:
+    """Where a customer's row is."""
+    return f"features:{customer}"
+
+
+def feature_rows(customers: Sequence[int], values: Sequence[bytes | None]) -> pl.DataFrame:
+    """FEATURE_ROWS of what was found at the customers' keys, without what is of no use here."""
     found = [
-        (customer, _ROW.decode(value))
+        (customer, *msgspec.structs.astuple(_ROW.decode(value)))
         for customer, value in zip(customers, values, strict=True)
         if value is not None
     ]
-    rows = [{"customer_id": customer, **row} for customer, row in found if _of_this_definition(row)]
-    text = {**FEATURE_ROWS, "as_of": pl.String()}
-    frame = pl.DataFrame(rows, schema=text)
-    return frame.with_columns(pl.col("as_of").str.to_date()).cast(FEATURE_ROWS)
+    columns = zip(*found, strict=True) if found else [() for _ in FEATURE_ROWS]
+    frame = pl.DataFrame(
+        dict(zip(FEATURE_ROWS, columns, strict=True)),
+        schema={**FEATURE_ROWS, "as_of": pl.String()},
+    )
+    usable = frame.filter(pl.col("feature_hash") == FEATURE_HASH).drop_nulls()
+    return usable.with_columns(pl.col("as_of").str.to_date())
 
 
-_ROW = msgspec.json.Decoder(dict[str, float | str])
-
-
-def _of_this_definition(row: dict[str, float | str]) -> bool:
-    return row.get("feature_hash") == FEATURE_HASH and all(name in row for name in FEATURES)
+_Row = msgspec.defstruct(
+    "_Row",
+    [
+        ("as_of", str | None, None),
+        *((name, float | None, None) for name in FEATURES),
+        ("feature_hash", str | None, None),
+    ],
+)
+_ROW = msgspec.json.Decoder(_Row)

@@ -7,6 +7,7 @@ In Redis a customer's traits are one JSON string at `customer:{id}` and a track'
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,17 +104,20 @@ def _told(read: Read) -> pl.DataFrame:
 
 
 class _Held:
-    """Reference data that is all in memory."""
+    """Reference data that is all in memory; shards ask from several threads."""
 
     def __init__(self, customers: _Table, tracks: _Table) -> None:
         self._customers = customers
         self._tracks = tracks
+        self._lock = threading.Lock()
 
     def customers(self, ids: NDArray[np.int64]) -> pl.DataFrame:
-        return self._customers.rows(self._customers.number(ids))
+        with self._lock:
+            return self._customers.rows(self._customers.number(ids))
 
     def tracks(self, ids: NDArray[np.int64]) -> pl.DataFrame:
-        return self._tracks.rows(self._tracks.number(ids))
+        with self._lock:
+            return self._tracks.rows(self._tracks.number(ids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,7 @@ class _Track(msgspec.Struct):
 
 
 class _Cached:
-    """Reference data of a store; also used by one thread at a time only per table."""
+    """Reference data of a store; shards and scoring ask from several threads."""
 
     def __init__(self, client: Redis, now: Callable[[], float]) -> None:
         self._customers = _Cache(client, "customer", CUSTOMER_TRAITS, _Customer, now)
@@ -172,9 +176,14 @@ class _Cache:
         self._decoder = msgspec.json.Decoder(value)
         self._now = now
         self._outage = Outage("Redis")
+        self._lock = threading.Lock()
         self._forget()
 
     def rows(self, ids: NDArray[np.int64]) -> pl.DataFrame:
+        with self._lock:
+            return self._rows(ids)
+
+    def _rows(self, ids: NDArray[np.int64]) -> pl.DataFrame:
         if len(self._table) > MOST_ENTRIES:
             self._forget()
         numbers = self._table.number(ids)

@@ -10,6 +10,7 @@ else is noticed before it scores anyone.
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,9 @@ from beam_pipeline.edges.objects import ABSENT, Objects, Unreachable, open_objec
 
 POINTER = "current.json"
 RELOAD_AFTER_S = 10.0
+SAY_EVERY_S = 120.0
+
+log = logging.getLogger(__name__)
 
 
 class Promotion(Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,7 +94,8 @@ def read_promoted(objects: Objects, promotion: Promotion) -> Model:
 class CurrentModel:
     """The live model for those who score: looks at the pointer again every ten seconds.
 
-    What cannot be read or used leaves the last good model in place, and is told by `problem`.
+    What cannot be read or used leaves the last good model in place, and is told by `problem` and
+    in the log, in words that the alert on models looks for.
 
     Args:
         objects: the models.
@@ -104,6 +109,7 @@ class CurrentModel:
         self._looked: float | None = None
         self._promotion: Promotion | None = None
         self._model: Model | None = None
+        self._said = 0.0
         self.problem: str | None = None
         """Why the pointer's model is not the one that is given, None when it is."""
 
@@ -118,12 +124,23 @@ class CurrentModel:
     def _look(self) -> None:
         try:
             pointer, _ = read_pointer(self._objects)
+            if pointer is None and self._promotion is not None:
+                raise InvalidModel(f"{POINTER} is gone")
             if pointer is not None and pointer.live != self._promotion:
                 self._model = read_promoted(self._objects, pointer.live)
                 self._promotion = pointer.live
+                log.info("model %s is live", self._model.version)
             self.problem = None
         except (InvalidModel, Unreachable) as error:
-            self.problem = str(error)
+            self._complain(str(error))
+
+    def _complain(self, problem: str) -> None:
+        """Say what is wrong when it begins, and again for as long as it lasts."""
+        if problem != self.problem or self._now() - self._said >= SAY_EVERY_S:
+            self._said = self._now()
+            kept = self._model.version if self._model else "none"
+            log.error("model not taken up (%s stays): %s", kept, problem)
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)

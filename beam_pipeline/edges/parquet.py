@@ -22,6 +22,7 @@ _SORT = {
     "listening": ("window_end", "window_start", "dimension", "key"),
     "ad_events": ("published_at", "customer_id", "event_id"),
     "profiles": ("customer_id", "day"),
+    "targets": ("customer_id", "offer"),
     "messages": ("message_id", "at"),
     "dead_letters": ("received_at", "id"),
     "health": ("minute",),

@@ -32,6 +32,7 @@ STREAM = (
     "--elasticsearch=https://elastic.example:443",
     f"--elasticsearch-api-key=secret:projects/{PROJECT}/secrets/encore-es-api-key/versions/7",
     f"--bigquery={PROJECT}.encore",
+    f"--models=gs://{PROJECT}-encore-models/models",
     "--shards=4",
 )
 
