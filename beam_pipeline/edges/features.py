@@ -118,9 +118,9 @@ def feature_key(customer: int) -> str:
 def feature_rows(customers: Sequence[int], values: Sequence[bytes | None]) -> pl.DataFrame:
     """FEATURE_ROWS of what was found at the customers' keys, without what is of no use here."""
     found = [
-        (customer, *msgspec.structs.astuple(_ROW.decode(value)))
+        (customer, *row)
         for customer, value in zip(customers, values, strict=True)
-        if value is not None
+        if value is not None and (row := _decoded(value)) is not None
     ]
     columns = zip(*found, strict=True) if found else [() for _ in FEATURE_ROWS]
     frame = pl.DataFrame(
@@ -129,6 +129,14 @@ def feature_rows(customers: Sequence[int], values: Sequence[bytes | None]) -> pl
     )
     usable = frame.filter(pl.col("feature_hash") == FEATURE_HASH).drop_nulls()
     return usable.with_columns(pl.col("as_of").str.to_date())
+
+
+def _decoded(value: bytes) -> tuple[object, ...] | None:
+    """FEATURE_ROWS but for the customer; None for what is no row."""
+    try:
+        return msgspec.structs.astuple(_ROW.decode(value))
+    except msgspec.DecodeError:
+        return None
 
 
 _Row = msgspec.defstruct(
