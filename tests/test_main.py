@@ -174,6 +174,8 @@ def _text(path: Path) -> bytes:
         (["--output", "{new}"], "Name either files"),
         (["--plays", "{file}", "--output", "{new}", "--bogus"], "--bogus"),
         (["--plays", "{file}", "--output", "{new}", "--shards", "0"], "at least 1"),
+        (["--plays", "{file}", "--output", "{new}", "--models", "m"], "files choose nobody"),
+        (["--plays", "{file}", "--output", "{new}", "--explore", "5"], "from 0 to 1"),
     ],
 )
 def test_what_cannot_be_run_is_said_in_one_sentence(
