@@ -24,8 +24,10 @@ mapfile -t arguments < <(training_arguments)
 case ${TRAINER:-sklearn} in
   sklearn) in_vertex "${arguments[@]}" ;;
   mllib)
-    # What Spark needs of ours is one module; what it fitted, the same gate judges.
-    folder=$BUILD/mllib
+    # What Spark needs of ours is one module; what it fitted, the same gate judges, on the same
+    # examples: those of closed days, up to the same one.
+    folder=$BUILD/mllib candidate=gs://$TEMP/dataproc/candidate.json
+    until=$(date --utc --date=yesterday +%F)
     mkdir -p "$folder/beam_pipeline/training"
     cp "$ROOT/beam_pipeline/__init__.py" "$folder/beam_pipeline/"
     cp "$ROOT"/beam_pipeline/training/{__init__,split}.py "$folder/beam_pipeline/training/"
@@ -36,8 +38,8 @@ case ${TRAINER:-sklearn} in
       --project="$PROJECT" --region="$REGION" --version=2.2 --subnet="$SUBNET" \
       --py-files="gs://$TEMP/dataproc/encore.zip" --service-account="$(email train)" \
       --deps-bucket="gs://$TEMP" --labels="$LABELS" --ttl=2h \
-      -- --bigquery="$PROJECT.$DATASET" --candidate="gs://$TEMP/dataproc/candidate.json"
-    in_vertex "${arguments[@]}" --candidate="/gcs/$TEMP/dataproc/candidate.json"
+      -- --bigquery="$PROJECT.$DATASET" --until="$until" --candidate="$candidate"
+    in_vertex "${arguments[@]}" --until="$until" --candidate="$candidate"
     ;;
   *) die "--trainer is sklearn or mllib, not $TRAINER." ;;
 esac

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pyspark import __version__
 from pyspark.errors import AnalysisException
@@ -65,7 +65,11 @@ class Fit:
 
 def main(arguments: Sequence[str]) -> int:
     """Fit as the command line says; the exit code."""
-    args = parser().parse_args(arguments)
+    try:
+        args = parser().parse_args(arguments)
+    except BadInput as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     spark = SparkSession.builder.appName("encore-mllib").getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     try:
@@ -81,17 +85,31 @@ def main(arguments: Sequence[str]) -> int:
         spark.stop()
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{message[0].upper()}{message[1:]}")
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a date like 2026-03-14 is wanted, not {text}") from None
+
+
 def parser() -> argparse.ArgumentParser:
     """Every flag."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="mllib.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     source = top.add_mutually_exclusive_group(required=True)
     source.add_argument("--examples", nargs="+", metavar="PATH", help="Parquet files or folders")
     source.add_argument("--bigquery", metavar="PROJECT.DATASET", help="its table training_examples")
     top.add_argument("--candidate", required=True, metavar="FILE", help="local, or gs://")
-    top.add_argument("--from", dest="first", type=date.fromisoformat, default=date(1970, 1, 1))
-    top.add_argument("--until", dest="last", type=date.fromisoformat, default=date(9999, 12, 31))
+    top.add_argument("--from", dest="first", type=_date, default=date(1970, 1, 1),
+                     metavar="DATE", help="the first day (as_of) to take")  # fmt: skip
+    top.add_argument("--until", dest="last", type=_date, default=date(9999, 12, 31),
+                     metavar="DATE", help="the last day (as_of) to take")  # fmt: skip
     return top
 
 

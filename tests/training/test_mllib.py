@@ -123,3 +123,8 @@ def test_bad_input_gives_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "absent" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "c.json").exists()
+    done = submit(tmp_path, "--examples", "x", "--candidate", "c.json", "--until", "soon")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "Argument --until: a date like 2026-03-14 is wanted, not soon"
+    ]
