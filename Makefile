@@ -11,7 +11,7 @@ SYSTEM_PYTHON = $(shell for name in python3 python3.12 python3.13 python3.11 /us
 	&& echo "$$name" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo prove test test-spark check down clean lock
+.PHONY: help setup demo train prove test test-spark check down clean lock
 
 help: ## list every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ demo: setup ## the whole thing, live, until Ctrl-C; FOR=60 plays 60 s, then reco
 
 prove: setup ## a faulty day through the whole system, graded against what the simulator knows
 	@$(VENV)/python -m tests.prove $(ARGS)
+
+train: setup ## learn from the demo's fortnight alone, and promote the model if it passes; ARGS
+	@$(VENV)/python -m infra.local.learning train $(ARGS)
 
 test: setup ## the test suite, with the services it needs; FILTER="-k words" or a path narrows it
 	@$(VENV)/python -m pytest $(FILTER)

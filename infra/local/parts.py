@@ -101,6 +101,22 @@ def daily(stack: Stack, first: date, last: date) -> Launch:
     )
 
 
+def examples_so_far(stack: Stack, day: date, settled_minutes: int) -> Launch:
+    """The examples of a day that is not over, and everybody's features as of it."""
+    return _python(
+        *("-m", "beam_pipeline.daily", "--day", day.isoformat(), "--so-far"),
+        *("--settled-after", str(settled_minutes), "--redis", stack.endpoints.redis),
+        *_bigquery_flags(stack),
+    )
+
+
+def train(stack: Stack, models: Path) -> Launch:
+    """A training on all examples that BigQuery has."""
+    return _python(
+        "-m", "beam_pipeline.training.train", "--models", models, *_bigquery_flags(stack)
+    )
+
+
 def listeners(
     stack: Stack, caller: Caller, reference: Reference, traffic: Traffic, key: Path, status: Path
 ) -> Launch:
