@@ -66,7 +66,7 @@ def _say_where(system: System) -> None:
 
 def _verdict(system: System, stores: Stores) -> int:
     lines = reconcile.reconcile(system.key, stores)
-    lines += reach.reconcile(stores, doors.texts(system.stack))
+    lines += reach.reconcile(system.key, stores, doors.texts(system.stack))
     system.display.console.print(reconcile.as_table(lines))
     conserved = reconcile.is_conserved(lines)
     if not conserved:

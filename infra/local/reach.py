@@ -1,6 +1,7 @@
 """Who was to be reached, who was, and what each store says about it.
 
-Of targets and messages the simulator knows nothing: Redis is what decides (a customer is a target
+What listeners did with offers they account for themselves. Of targets and messages the simulator
+knows nothing: Redis is what decides (a customer is a target
 once, a message is sent once), so the other stores are compared with it; and what the carrier has
 recorded is compared with what we say that we have sent.
 """
@@ -18,11 +19,33 @@ from infra.local.stores import Stores
 CARRIER = "carrier"
 
 
-def reconcile(stores: Stores, texts: Path) -> list[Line]:
-    """Compare targets, messages and texts; `texts` is the carrier's record."""
+def reconcile(key: Path, stores: Stores, texts: Path) -> list[Line]:
+    """Compare offers, targets, messages and texts.
+
+    `key` is the listeners' own account, `texts` the carrier's record.
+    """
     stores.refresh()
     ended = stores.ended_messages()
-    return [_targets(stores), _messages(stores, ended), _texts(stores, ended, texts)]
+    return [
+        _offers(key, stores),
+        _targets(stores),
+        _messages(stores, ended),
+        _texts(stores, ended, texts),
+    ]
+
+
+def _offers(key: Path, stores: Stores) -> Line:
+    """Shown, clicked and upgraded, each on its own."""
+    account = pl.read_parquet(key / "ad_events.parquet", columns=["action", "offer_id"])
+    offered = account.drop_nulls("offer_id").group_by("action").len()
+    expected = {str(action): int(count) for action, count in offered.iter_rows()}
+    held = {
+        ELASTICSEARCH: Held.counts_of(
+            expected, stores.counts_by("ad_events", "action", having="offer_id")
+        ),
+        BIGQUERY: Held.counts_of(expected, stores.row_actions()),
+    }
+    return Line("events of offers", sum(expected.values()), held)
 
 
 def _targets(stores: Stores) -> Line:

@@ -146,6 +146,14 @@ class Stores:
         buckets = answer.get("aggregations", {}).get("by", {}).get("buckets", [])
         return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
 
+    def row_actions(self) -> dict[str, int]:
+        """Events of our own offers by action in BigQuery."""
+        sql = """
+            SELECT action, COUNT(*) FROM {0}.ad_events_between(@first, @end)
+            WHERE offer_id IS NOT NULL GROUP BY action
+        """
+        return {row[0]: row[1] for row in self._query(sql)}
+
     def decisions(self) -> pl.Series:
         """offer-customer of all decisions in Redis, made once and kept for ever."""
         keys = self.redis.scan_iter("decision:*", count=PAGE)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from beam_pipeline.edges.bigquery import BigQueryConfig
@@ -14,7 +15,7 @@ from beam_pipeline.edges.tables import create_tables
 from infra.local import reach
 from infra.local.stack import Stack
 from infra.local.stores import Stores
-from tests.edges.rows import outcomes
+from tests.edges.rows import ad_events, outcomes
 
 SENT, REFUSED = ("gold-day:0", "gold-day:2"), ("gold-day:1", "gold-day:3")
 """As `outcomes` has them."""
@@ -22,7 +23,7 @@ SENT, REFUSED = ("gold-day:0", "gold-day:2"), ("gold-day:1", "gold-day:3")
 
 @pytest.fixture
 def stores(stack: Stack) -> Iterator[Stores]:
-    """Four messages that have ended and one on its way, in Redis, Elasticsearch and BigQuery."""
+    """Messages (four ended, one on its way) and events (five of an offer), in every store."""
     stack.start(("elasticsearch", "redis", "bigquery"))
     held = Stores(stack.endpoints)
     apply_templates(held.elasticsearch, replicas=0)
@@ -39,18 +40,31 @@ def stores(stack: Stack) -> Iterator[Stores]:
     for customer in range(5):
         held.redis.set(f"contact:{customer}", json.dumps({"phone": number(customer)}))
     ends = stack.endpoints
-    ElasticsearchConfig(ends.elasticsearch).open().write("messages", outcomes(4))
+    documents = ElasticsearchConfig(ends.elasticsearch).open()
+    documents.write("messages", outcomes(4))
+    documents.write("ad_events", ad_events(10))
     sink = BigQueryConfig(ends.project, ends.dataset, ends.bigquery, ends.bigquery_grpc).open()
     sink.write("messages", outcomes(4))
+    sink.write("ad_events", ad_events(10))
     sink.close()
     yield held
     held.redis.flushall()
-    held.elasticsearch.indices.delete(index="messages", ignore_unavailable=True)
+    held.elasticsearch.indices.delete(index="messages,ad_events", ignore_unavailable=True)
     held.close()
 
 
 def number(customer: int) -> str:
     return f"+1500555{customer:04d}"
+
+
+def account(folder: Path) -> Path:
+    """The listeners' own: what they did with offers, and a banner that was none."""
+    actions = [*["shown"] * 3, *["clicked"] * 2, "shown"]
+    offers = [*["gold-day:1"] * 5, None]
+    pl.DataFrame({"action": actions, "offer_id": offers}).write_parquet(
+        folder / "ad_events.parquet"
+    )
+    return folder
 
 
 def arrived(folder: Path, *customers: int) -> Path:
@@ -64,11 +78,15 @@ def test_the_account_of_messages_and_texts(stores: Stores, tmp_path: Path) -> No
     """In one test, since BigQuery keeps what was appended."""
 
     def told(*customers: int) -> dict[str, dict[str, str]]:
-        lines = reach.reconcile(stores, arrived(tmp_path, *customers))
+        lines = reach.reconcile(account(tmp_path), stores, arrived(tmp_path, *customers))
         return {line.what: {name: str(held) for name, held in line.held.items()} for line in lines}
 
     fits = {"Elasticsearch": "4", "BigQuery": "4"}
     assert told(0, 2)["messages"] == fits
+    assert told(0, 2)["events of offers"] == {
+        "Elasticsearch": "5 (2 missing, 2 too many)",
+        "BigQuery": "5 (2 missing, 2 too many)",
+    }
     assert told(0, 2)["texts sent"] == {"carrier": "2"}
     assert told(0, 2, 4)["texts sent"] == {"carrier": "3"}, "one on its way may have arrived"
     assert told(0)["texts sent"] == {"carrier": "1 (1 missing)"}
