@@ -25,8 +25,10 @@ NOT_IN_A_TEMPLATE = {
     "input",
     "bigquery-endpoint",
     "bigquery-grpc-endpoint",
+    "so-far",
+    "settled-after",
 }
-"""Folders of one's own machine, and emulators."""
+"""Folders of one's own machine, emulators, and days that are not over: a template closes days."""
 OF_THE_LAUNCHER = {"entry", "sdk_container_image"}
 
 
