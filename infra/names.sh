@@ -43,6 +43,7 @@ SMS_JOB=encore-sms
 REFERENCE_JOB=encore-reference
 INDICES_JOB=encore-indices
 SNAPSHOTS_JOB=encore-snapshots
+GUARDS_JOB=encore-guards
 CLUSTER=encore-backfill
 FUNCTIONS=(ingest offer sms board)
 
@@ -56,7 +57,7 @@ declare -gA PROJECT_ROLES=(
   [daily]="dataflow.developer"
   [train]="bigquery.jobUser bigquery.readSessionUser aiplatform.user dataproc.worker logging.logWriter"
   [scheduler]="aiplatform.user"
-  [loader]="bigquery.jobUser"
+  [loader]="bigquery.jobUser bigquery.readSessionUser"
   [backfill]="dataproc.worker bigquery.jobUser"
   [elastic]="logging.logWriter"
 )

@@ -63,7 +63,7 @@ ask running-jobs gcloud dataflow jobs list "${PLACE[@]}" --status=active \
     run gcloud dataflow jobs drain "$id" "${PLACE[@]}"
     await 1800 "The draining of job $id" gone "$id"
   done
-for name in "$INDICES_JOB" "$SNAPSHOTS_JOB" "$REFERENCE_JOB"; do
+for name in "$INDICES_JOB" "$SNAPSHOTS_JOB" "$GUARDS_JOB" "$REFERENCE_JOB"; do
   remove gcloud run jobs describe "$name" "${PLACE[@]}" \
     :present gcloud run jobs delete "$name" "${PLACE[@]}" --quiet
 done

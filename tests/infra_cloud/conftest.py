@@ -36,7 +36,9 @@ def recordings(bench: Bench) -> dict[str, Recording]:
         "train mllib": bench.run("all", "train.sh", "--trainer=mllib"),
         "backfill": bench.run("secrets", "backfill.sh", plays, ENCORE_PYTHON="true"),
         "backup": bench.run("all", "backup.sh"),
-        "restore": bench.run("all", "restore.sh", "--redis-export=gs://b/1.rdb", "--snapshot=s1"),
+        "restore": bench.run(
+            "all", "restore.sh", "--redis-export=gs://b/1.rdb", "--guards", "--snapshot=s1"
+        ),
         "restore list": bench.run("all", "restore.sh", "--list"),
     }
     failed = {name: each.err[-800:] for name, each in runs.items() if each.code != 0}

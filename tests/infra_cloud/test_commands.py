@@ -135,7 +135,9 @@ def test_what_is_there_is_not_made_again(recordings: Recordings) -> None:
 
 
 def test_everything_that_deploy_makes_teardown_takes_away(recordings: Recordings) -> None:
-    on_demand = things(recordings["backfill"], CREATES) | things(recordings["backup"], CREATES)
+    on_demand = set().union(
+        *(things(recordings[name], CREATES) for name in ("backfill", "backup", "restore"))
+    )
     for trial in ("", ", trial"):
         made = things(recordings[f"deploy nothing{trial}"], CREATES) | on_demand
         gone = things(recordings[f"teardown all, data{trial}"], DELETES)

@@ -71,7 +71,7 @@ def test_the_image_holds_what_it_runs_and_installs_what_that_needs(bench: Bench)
     assert done.stdout == str(folder / "infra" / "__init__.py")
 
 
-@pytest.mark.parametrize("script", ["indices.py", "snapshots.py", "launch.py"])
+@pytest.mark.parametrize("script", ["indices.py", "snapshots.py", "guards.py", "launch.py"])
 def test_the_images_programs_start_by_their_path(script: str, bench: Bench) -> None:
     folder = stage(bench, "stage_image")
     done = subprocess.run(
