@@ -37,6 +37,10 @@ class Promotion(Struct, frozen=True, forbid_unknown_fields=True):
     """Of its model.json, hexadecimal."""
     promoted_at: str
     """RFC 3339."""
+    metrics: dict[str, float] = {}
+    """On the test part, as in model.json, for who shows which model is live."""
+    gate: dict[str, bool] = {}
+    """Whether each check held, by its name."""
 
 
 class Pointer(Struct, frozen=True, forbid_unknown_fields=True):

@@ -97,6 +97,7 @@ def _model(
     span = [examples.moment(int(row)) for row in (rows[0], rows[-1])] if len(rows) else ["", ""]
     found = figures(evidence)
     numbers = {
+        "examples": float(len(evidence.clicked)),
         "error": found.error,
         "error_upper": found.error_upper,
         "log_loss": found.log_loss,

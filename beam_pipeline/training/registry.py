@@ -60,7 +60,7 @@ class Registry:
                 model of this code.
             Conflict: somebody else promoted meanwhile.
         """
-        promotion = Promotion(version, self._passed(version), now.isoformat())
+        promotion = self._passed(version, now)
         pointer, generation = read_pointer(self.objects)
         before = () if pointer is None else (pointer.live, *pointer.before)[:KEPT_BEFORE]
         return self._point(Pointer(promotion, before), generation)
@@ -86,15 +86,15 @@ class Registry:
             read_promoted(self.objects, earlier)
         except InvalidModel as error:
             raise NotPromotable(f"Cannot go back to {earlier.version}: {error}") from error
-        again = Promotion(earlier.version, earlier.sha256, now.isoformat())
+        again = msgspec.structs.replace(earlier, promoted_at=now.isoformat())
         return self._point(Pointer(again, before[before.index(earlier) + 1 :]), generation)
 
     def _point(self, pointer: Pointer, generation: int) -> Pointer:
         self.objects.write(POINTER, pointer.to_json(), generation)
         return pointer
 
-    def _passed(self, version: str) -> str:
-        """The SHA-256 of the version's model file, read back and found whole."""
+    def _passed(self, version: str, now: datetime) -> Promotion:
+        """The version's promotion, its model file read back and found whole."""
         report = self.objects.read(f"{version}/report.json")
         try:
             passed = report is not None and msgspec.json.decode(report.content, type=_Verdict)
@@ -108,11 +108,18 @@ class Registry:
         digest = hashlib.sha256(stored.content).hexdigest()
         if digest != passed.model_sha256:
             raise NotPromotable(f"The model file of {version} is not the one that was judged")
+        gate = {check.name: check.holds for check in passed.checks}
+        promotion = Promotion(version, digest, now.isoformat(), gate=gate)
         try:
-            read_promoted(self.objects, Promotion(version, digest, ""))
+            model = read_promoted(self.objects, promotion)
         except InvalidModel as error:
             raise NotPromotable(f"Cannot promote {version}: {error}") from error
-        return digest
+        return msgspec.structs.replace(promotion, metrics=model.metrics)
+
+
+class _Check(msgspec.Struct, frozen=True):
+    name: str
+    holds: bool
 
 
 class _Verdict(msgspec.Struct, frozen=True):
@@ -121,3 +128,4 @@ class _Verdict(msgspec.Struct, frozen=True):
     version: str
     passed: bool
     model_sha256: str
+    checks: tuple[_Check, ...] = ()

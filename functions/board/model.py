@@ -1,7 +1,8 @@
 """The model that scores now: what `models/current.json` says of itself.
 
-Read are `version`, `promoted_at` (RFC 3339), `metrics` (`error`, `auc`, `examples`) and `gate`
-(a check's name and whether it passed); whatever is missing is left out of the card.
+Read are of its `live` promotion `version`, `promoted_at` (RFC 3339), `metrics` (`error`, `auc`,
+`examples`) and `gate` (a check's name and whether it held); whatever is missing is left out of the
+card.
 """
 
 from __future__ import annotations
@@ -24,14 +25,18 @@ _MOST_BYTES = 1 << 20
 class _Metrics(msgspec.Struct):
     error: float | None = None
     auc: float | None = None
-    examples: int | None = None
+    examples: float | None = None
 
 
-class _Current(msgspec.Struct):
+class _Promotion(msgspec.Struct):
     version: str
     promoted_at: str | None = None
     metrics: _Metrics = msgspec.field(default_factory=_Metrics)
     gate: dict[str, bool] = {}
+
+
+class _Current(msgspec.Struct):
+    live: _Promotion
 
 
 class ModelReader:
@@ -55,19 +60,19 @@ class ModelReader:
 
     def _read(self, place: str) -> list[Row]:
         try:
-            current = msgspec.json.decode(self._content(place), type=_Current)
+            current = msgspec.json.decode(self._content(place), type=_Current).live
         except FileNotFoundError:
             return []
         except (OSError, urllib3.exceptions.HTTPError, msgspec.MsgspecError) as error:
             log("WARNING", "the model cannot be read", why=type(error).__name__)
             return []
-        gate = current.gate.values()
+        gate, examples = current.gate.values(), current.metrics.examples
         return [
             {
                 "version": current.version,
                 "error": current.metrics.error,
                 "auc": current.metrics.auc,
-                "examples": current.metrics.examples,
+                "examples": None if examples is None else round(examples),
                 "promoted_at": current.promoted_at,
                 "gate": [sum(gate), len(gate)] if current.gate else None,
             }

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from infra.local.lesson import models_folder
 from infra.local.paths import ROOT
 from infra.local.services import HOST, Launch, get, is_open
 from infra.local.stack import Stack
@@ -91,11 +92,6 @@ def texts(stack: Stack) -> Path:
     return stack.home / "data" / TEXTS
 
 
-def model(stack: Stack) -> Path:
-    """The folder of this demo's models."""
-    return stack.home / "models"
-
-
 def _signed(caller: Caller) -> dict[str, str]:
     return {"ENCORE_AUTH": "hmac", "ENCORE_KEYS_FILE": str(caller.keys_file)}
 
@@ -126,7 +122,7 @@ def _board(stack: Stack) -> dict[str, str]:
         "ELASTICSEARCH_URL": stack.endpoints.elasticsearch,
         "REDIS_URL": stack.endpoints.redis,
         "BOARD_CUSTOMERS": "1",
-        "BOARD_MODEL": str(model(stack) / "current.json"),
+        "BOARD_MODEL": str(models_folder(stack.home) / "current.json"),
     }
 
 

@@ -4,7 +4,7 @@
     python -m infra.local.learning simulate   the fortnight, for listeners who are to have a past
     python -m infra.local.learning watch      beside a running demo, until it is stopped
 
-HOME/learning/models is what `models/` is in the cloud: current.json names the live model.
+HOME/models is what `models/` is in the cloud: current.json names the live model.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from beam_pipeline.edges.bigquery_read import QueryFailed, query
 from infra.local import parts, processes
 from infra.local.errors import LocalError, SetupFailed
 from infra.local.fortnight import ONE_DAY, Fortnight, Size, run_logged, today
-from infra.local.lesson import Lesson
+from infra.local.lesson import Lesson, models_folder
 from infra.local.parts import Reference
 from infra.local.paths import DEFAULT_HOME, ROOT
 from infra.local.services import SERVICES, Launch
@@ -91,11 +91,6 @@ class Learning:
 def folder(home: Path) -> Path:
     """Where a demo's learning is kept."""
     return home / "learning"
-
-
-def models_folder(home: Path) -> Path:
-    """Where a demo's models are."""
-    return folder(home) / "models"
 
 
 def simulation(home: Path) -> Launch:

@@ -81,6 +81,11 @@ class _Report(msgspec.Struct):
     model: _Figures
 
 
+def models_folder(home: Path) -> Path:
+    """Where a demo's models are, kept from one run to the next."""
+    return home / "models"
+
+
 def status_file(home: Path) -> Path:
     """Where the last lesson of a running demo is told."""
     return home / "data" / "learning.json"

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from beam_pipeline.edges.models import Pointer, Promotion
 from functions.board.build import build
 from functions.board.catalogue import load
 from functions.board.units import MINUTE_MS
@@ -260,10 +261,14 @@ def test_the_model_card_shows_what_the_pointer_says(
     pointer = tmp_path / "current.json"
     with serving(board(filled.elasticsearch, filled.redis, clock, model=str(pointer))) as url:
         assert httpx.get(f"{url}/data", timeout=30).json()["charts"]["model"] == {"rows": []}
-        pointer.write_text('{"version": "2026-03-01-1", "metrics": {"error": 0.072}}')
+        at = "2026-03-01T09:00:00+00:00"
+        found = {"error": 0.072, "examples": 1383.0}
+        promotion = Promotion("v1", "00", at, found, {"AUC": True, "Brier skill": True})
+        pointer.write_bytes(Pointer(promotion).to_json())
         clock.now += 11
         (row,) = httpx.get(f"{url}/data", timeout=30).json()["charts"]["model"]["rows"]
-        assert (row["version"], row["error"], row["auc"]) == ("2026-03-01-1", 0.072, None)
-        pointer.write_text('{"version":')
+        assert (row["version"], row["promoted_at"], row["gate"]) == ("v1", at, [2, 2])
+        assert (row["error"], row["auc"], row["examples"]) == (0.072, None, 1383)
+        pointer.write_text('{"live":')
         clock.now += 11
         assert httpx.get(f"{url}/data", timeout=30).json()["charts"]["model"] == {"rows": []}

@@ -19,8 +19,8 @@ from beam_pipeline.edges.tables import create_tables
 from beam_pipeline.training import skew
 from infra.local import fortnight as fortnights
 from infra.local.fortnight import Fortnight, Size
-from infra.local.learning import Learning, models_folder
-from infra.local.lesson import read_lesson
+from infra.local.learning import Learning
+from infra.local.lesson import models_folder, read_lesson
 from infra.local.parts import Reference
 from infra.local.paths import ROOT
 from infra.local.stack import Endpoints, Stack

@@ -69,6 +69,17 @@ def test_promotions_follow_one_another_and_can_be_taken_back(registry: Registry)
         registry.rollback(NOW)
 
 
+def test_the_pointer_says_how_good_the_live_model_is_and_what_the_gate_held_it_to(
+    registry: Registry,
+) -> None:
+    checks = [{"name": "AUC", "holds": True, "figure": 0.9}]
+    first = keep(registry, model(version="v1", metrics={"error": 0.05}), checks=checks)
+    registry.promote(first, NOW)
+    registry.promote(keep(registry, model(version="v2")), NOW)
+    live = registry.rollback(NOW).live
+    assert (live.version, live.metrics, live.gate) == ("v1", {"error": 0.05}, {"AUC": True})
+
+
 def test_one_can_go_back_further_by_name(registry: Registry) -> None:
     for version in ("v1", "v2", "v3"):
         registry.promote(keep(registry, model(version=version)), NOW)
