@@ -65,7 +65,7 @@ class FaultyTime:
     hours: float
     rate: float
     seed: int = 1
-    within: str = "4m"
+    within: str = "150s"
     flags: tuple[str, ...] = ()
 
 

@@ -70,6 +70,7 @@ class Expected:
         played = self.plays["played_at"]
         behind = self.plays["published_at"] - played
         return {
+            "repeats at just 30 minutes": self._on_the_edge(),
             "sent again": self.summary["duplicate"],
             "sent again beyond the horizon": self.summary["again"],
             "earlier than the play before": int((played.diff().dt.total_milliseconds() < 0).sum()),
@@ -84,6 +85,18 @@ class Expected:
             "of an unknown schema or kind": self.summary["strays"],
             "requests cut off": self.summary["cut"],
         }
+
+    def _on_the_edge(self) -> int:
+        """Interests there are only because the half hour of a repeat holds both its ends."""
+        once = self.interests.filter(pl.col("since") == pl.col("latest"), pl.col("peak") == 3)
+        edge = once.select("customer_id", "track_id", pl.col("since").dt.offset_by("-30m"))
+        plays = self.plays.filter(~pl.col("is_late"))
+        return edge.join(
+            plays,
+            left_on=edge.columns,
+            right_on=["customer_id", "track_id", "played_at"],
+            how="semi",
+        ).height
 
 
 def by_minute(events: pl.DataFrame, moment: str) -> pl.DataFrame:
