@@ -27,8 +27,8 @@ def page(report: Report) -> str:
     style = STYLE.read_text(encoding="utf-8")
     body = (
         _hero(report),
-        *(_differing(grade) for grade in report.grades if not grade.exact),
         _card(report),
+        *(_differing(grade) for grade in report.grades if not grade.exact),
         _struck(report),
         _reasons(report),
         _run(report),
@@ -58,8 +58,8 @@ def _hero(report: Report) -> str:
     worst = min(report.precision, report.recall)
     fate = "Every one is right." if report.exact else "Not every one is right."
     tiles = (
-        ("precision", share(report.precision), "nothing is there that should not be"),
-        ("recall", share(report.recall), "nothing is missing"),
+        ("precision", share(report.precision), "of what is held is right, in the worst case"),
+        ("recall", share(report.recall), "of what should be held is, in the worst case"),
         ("events", f"{report.summary['received']:,}", "sent, with every fault on"),
         ("records", f"{report.records:,}", "read back and compared, whole"),
     )
@@ -79,7 +79,7 @@ def _hero(report: Report) -> str:
         f"against what the simulator knows. {fate}</p>"
         f'<div class="tiles">{shown}</div>'
         f'<p class="keys">{keys}</p><p class="quiet">One turn of the record is the time that was '
-        "played. A minute in which a store is wrong is a scratch.</p></div></section>"
+        "played. A minute that a store counts wrong is a scratch.</p></div></section>"
     )
 
 
