@@ -28,6 +28,7 @@ bucket "$BACKUPS" --lifecycle-file="$INFRA/storage/backups.json"
 on_bucket() { grant_on "$1" "$2" gcloud storage buckets "gs://$3"; }
 on_bucket storage.objectAdmin dataflow "$TEMP"
 on_bucket storage.objectViewer dataflow "$MODELS"
+on_bucket storage.objectViewer board "$MODELS"
 on_bucket storage.objectViewer dataflow "$DATA"
 on_bucket storage.objectViewer daily "$TEMP"
 on_bucket storage.objectAdmin train "$MODELS"

@@ -58,7 +58,8 @@ if [[ -n ${TWILIO_ACCOUNT_SID-} ]]; then
     --allow-unauthenticated
 fi
 
-deploy board "ELASTICSEARCH_URL=$(es_url),BOARD_CUSTOMERS=${ENCORE_BOARD_CUSTOMERS:-0}" \
+model=BOARD_MODEL=gs://$MODELS/models/current.json
+deploy board "ELASTICSEARCH_URL=$(es_url),BOARD_CUSTOMERS=${ENCORE_BOARD_CUSTOMERS:-0},$model" \
   "$(secret_at ELASTICSEARCH_API_KEY encore-es-board-key),$(secret_at REDIS_URL encore-redis-url)" \
   --min-instances=0 --max-instances=3 --concurrency=80 --cpu=1 --memory=1Gi --timeout=30s \
   --no-allow-unauthenticated

@@ -19,7 +19,7 @@ class Settings:
     customers: bool
     """Whether customer ids are shown."""
     model: str | None
-    """Path or http(s) address of models/current.json; None shows no model card."""
+    """Path, http(s) or gs:// address of models/current.json; None shows no model card."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Settings:

@@ -85,6 +85,9 @@ def test_the_sms_function_sends_for_the_scheduler_alone_and_the_board_knows_its_
         f"encore-scheduler@{PROJECT}.iam.gserviceaccount.com"
     )
     assert {"ELASTICSEARCH_URL", "ELASTICSEARCH_API_KEY", "REDIS_URL"} <= set(environments["board"])
+    assert environments["board"]["BOARD_MODEL"] == (
+        f"gs://{PROJECT}-encore-models/models/current.json"
+    )
     assert all("REDIS_URL" in each for each in environments.values())
 
 
