@@ -6,6 +6,7 @@ import ast
 import json
 import logging
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, cast
 import pytest
 from redis import Redis
 
+from beam_pipeline.edges.models import ModelsConfig
 from beam_pipeline.edges.redis import Progress
 from beam_pipeline.edges.retry import Outage
 from beam_pipeline.training.report import Report, headline
@@ -96,7 +98,17 @@ def progress(stack: Stack) -> None:
     client.close()
 
 
-WORKERS: dict[str, Callable[[Stack], None]] = {"store_outage": outage, "progress_behind": progress}
+def unusable_model(_: Stack) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "current.json").write_text("{}")
+        assert ModelsConfig(folder).open().get() is None
+
+
+WORKERS: dict[str, Callable[[Stack], None]] = {
+    "store_outage": outage,
+    "progress_behind": progress,
+    "model_alarm": unusable_model,
+}
 
 
 def counted_by(entry: dict[str, Any]) -> set[str]:
