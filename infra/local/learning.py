@@ -105,6 +105,11 @@ def watching(home: Path) -> Launch:
     return Launch([sys.executable, "-m", "infra.local.learning", *words], {"PYTHONPATH": str(ROOT)})
 
 
+def kept(home: Path) -> Fortnight:
+    """The fortnight of the demo at `home`: made, or to be made."""
+    return Fortnight.of(folder(home), today())
+
+
 def train(home: Path, size: Size, flags: Sequence[str]) -> int:
     """Train on the fortnight alone, making it if need be; the trainer's exit code."""
     fortnight = _made(home, size)
@@ -129,10 +134,13 @@ def watch(home: Path, size: Size, every_s: float) -> int:
     fortnight = _made(home, size)
     fortnight.close(_reference(home), _say)
     learning = Learning(stack, fortnight, home)
-    learning.begin()
+    begun = False
     while True:
         due = time.monotonic() + every_s
         try:
+            if not begun:
+                learning.begin()
+                begun = True
             _say(learning.lesson(today()).sentence())
         except (SetupFailed, QueryFailed) as error:
             _say(f"no lesson this time: {error}")
@@ -157,7 +165,7 @@ def _made(home: Path, size: Size) -> Fortnight:
         reference.folder.mkdir(parents=True, exist_ok=True)
         folder(home).mkdir(parents=True, exist_ok=True)
         run_logged(launch, folder(home) / "fortnight.log")
-    fortnight = Fortnight.of(folder(home), today())
+    fortnight = kept(home)
     fortnight.simulate(reference, size, _say)
     return fortnight
 

@@ -1,5 +1,7 @@
 """What a demo's last training came to: told by who learns, read by who shows it."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -60,6 +62,22 @@ class Lesson(msgspec.Struct, frozen=True, kw_only=True):
             f"{self.error_upper:.1%}, best possible {self.bayes_error:.1%}), {gate}; {live}; "
             f"{self.today:,} examples of today"
         )
+
+
+@dataclass
+class Lessons:
+    """The lessons of a running demo, each said once."""
+
+    home: Path
+    say: Callable[[str], None]
+    last: Lesson | None = None
+
+    def look(self) -> None:
+        """Say the last lesson if it was not said."""
+        lesson = read_lesson(self.home)
+        if lesson is not None and lesson != self.last:
+            self.last = lesson
+            self.say(lesson.sentence())
 
 
 class _Part(msgspec.Struct):

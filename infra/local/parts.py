@@ -79,8 +79,11 @@ def load_reference(stack: Stack, reference: Reference) -> Launch:
     )
 
 
-def pipeline(stack: Stack, ledger_s: float) -> Launch:
-    """The streaming pipeline on the DirectRunner, from the emulator to the three stores."""
+def pipeline(stack: Stack, ledger_s: float, models: Path | None = None) -> Launch:
+    """The streaming pipeline on the DirectRunner, from the emulator to the three stores.
+
+    With `models` it chooses customers for offers, by the live one of them.
+    """
     ends = stack.endpoints
     subscription = f"projects/{ends.project}/subscriptions/{ends.subscription}"
     return _python(
@@ -88,6 +91,7 @@ def pipeline(stack: Stack, ledger_s: float) -> Launch:
         *("--elasticsearch", ends.elasticsearch, "--redis", ends.redis),
         *_bigquery_flags(stack),
         *("--ledger-seconds", f"{ledger_s:g}"),
+        *(("--models", models) if models else ()),
         env={"PUBSUB_EMULATOR_HOST": ends.pubsub, "POLARS_MAX_THREADS": "1"},
     )
 
@@ -118,13 +122,22 @@ def train(stack: Stack, models: Path) -> Launch:
 
 
 def listeners(
-    stack: Stack, caller: Caller, reference: Reference, traffic: Traffic, key: Path, status: Path
+    stack: Stack,
+    caller: Caller,
+    reference: Reference,
+    traffic: Traffic,
+    key: Path,
+    status: Path,
+    past: Path,
 ) -> Launch:
-    """The simulator: the backlog as fast as it goes, then live; its account goes to `key`."""
+    """The simulator: the backlog as fast as it goes, then live; its account goes to `key`.
+
+    `past` is the account of an earlier run, which some of them remember.
+    """
     live = ["--live"] if traffic.live_s is None else ["--live", "--for", f"{traffic.live_s:g}"]
     return _python(
         *_listeners(stack, caller, reference, key, status),
-        *("--offer-url", f"http://{HOST}:{stack.ports.offer}"),
+        *("--offer-url", f"http://{HOST}:{stack.ports.offer}", "--history", past),
         *("--backlog", f"{traffic.backlog}m", *live, "--rate", f"{traffic.rate:g}"),
         *("--seed", str(traffic.seed)),
     )

@@ -5,7 +5,7 @@ says when the stores have settled.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from infra.local.stores import Stores
 
 QUIET_S = 45.0
 """When nothing was added to any store for so long, nothing more will come."""
-LASTING = (*doors.NAMES, "pipeline")
+LASTING = ("learning", *doors.NAMES, "pipeline")
 ENDING = ("listeners", *LASTING)
 """Who posts ends first, who stores last."""
 
@@ -38,6 +38,10 @@ class System:
     simulated_time: bool = False
     all_doors: bool = False
     """Every function and a carrier, rather than ingest alone."""
+    models: Path | None = None
+    """The models by which customers are chosen for offers; without, nobody is chosen."""
+    notice: Callable[[], None] = lambda: None
+    """Called again and again while the system is waited for."""
 
     @property
     def stack(self) -> Stack:
@@ -80,7 +84,7 @@ class System:
         apply_templates(stores.elasticsearch, replicas=0)
         create_tables(stores.bigquery, self.stack.endpoints.dataset)
         self.crew.spawn("reference", parts.load_reference(self.stack, self.reference))
-        self.crew.spawn("pipeline", parts.pipeline(self.stack, self.ledger_s))
+        self.crew.spawn("pipeline", parts.pipeline(self.stack, self.ledger_s, self.models))
         self.crew.finish("reference")
         self.display.step("customers and tracks are loaded, index templates and tables are there")
         for door in self._doors(caller):
@@ -104,6 +108,7 @@ class System:
                 self.display.step(f"{posting['phase']}: {posting['sent']:,} sent so far")
             phase = posting.get("phase", phase)
             self.display.show(phase or "starting", posting, watch.last, watch.before)
+            self.notice()
             self.crew.check(LASTING)
             time.sleep(0.5)
 
@@ -117,6 +122,7 @@ class System:
                 break
             posting = {**read_status(self.status), "events_per_s": 0.0}
             self.display.show("settling", posting, watch.last, watch.before)
+            self.notice()
             self.crew.check(LASTING)
             time.sleep(0.5)
         self.display.settle()
