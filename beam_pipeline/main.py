@@ -113,6 +113,7 @@ def _assemble(blocks: PCollection[Block], settings: Settings, staging: Path | No
         progress=ProgressConfig(settings.redis) if settings.streaming and settings.redis else None,
         shards=settings.shards,
         pace=Pace(settings.live_pace, settings.ledger_pace),
+        dead_letter_limit=settings.dead_letter_limit,
     )
 
 

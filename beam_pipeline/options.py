@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from beam_pipeline.domain.ratio import DEFAULT_LIMIT, LEAST_EVENTS
 from beam_pipeline.edges.files import InputFile
 
 STREAMING_RUNNER = "BundleBasedDirectRunner"
@@ -52,6 +53,8 @@ class Settings:
     models: str | None
     """Where promoted models are; nobody is chosen for an offer without it."""
     explore: float
+    dead_letter_limit: float
+    """The share of a minute's events, of 1, past which an alarm is raised."""
     replay: bool
     """Whether a stream first seeks its subscription back to where the stores have come to."""
     beam: tuple[str, ...]
@@ -139,6 +142,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="S",
         help="how often changed counts go to BigQuery (default 60)",
     )
+    flow.add_argument(
+        "--dead-letter-limit",
+        type=_share,
+        default=DEFAULT_LIMIT,
+        metavar="SHARE",
+        help="an alarm when more of a minute's events are rejected, of at least "
+        f"{LEAST_EVENTS:,} (default {DEFAULT_LIMIT:g}; 1 raises none)",
+    )
     acting = top.add_argument_group("acting: whom to offer something, in a stream")
     acting.add_argument(
         "--models",
@@ -186,6 +197,7 @@ def read_settings(arguments: Sequence[str]) -> Settings:
         ledger_pace=args.ledger_seconds,
         models=args.models,
         explore=args.explore,
+        dead_letter_limit=args.dead_letter_limit,
         replay=args.replay == "progress",
         beam=tuple(beam_flags),
     )

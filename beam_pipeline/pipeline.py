@@ -3,7 +3,8 @@
 blocks ─ decode ─┬─ events ─ shard by customer ─ history ─┬─ rows ─┬────────┐
                  │                                        │        └ score ─┤
                  ├─ changes ──────────────────────────────┤ changes ─ count ┤
-                 └─ dead letters, outcomes of messages ────────────────────┴─ write
+                 ├─ dead letters, outcomes of messages ────────────────────┴─ write
+                 └─ verdicts ─ ratio ─ alarm
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from beam_pipeline.domain.lines import Block
+from beam_pipeline.domain.ratio import DEFAULT_LIMIT
 from beam_pipeline.domain.references import Places, References
 from beam_pipeline.transforms.count import Count, Pace
 from beam_pipeline.transforms.decode import Decode
 from beam_pipeline.transforms.frames import Rows, register_coders
 from beam_pipeline.transforms.history import TrackHistory
+from beam_pipeline.transforms.ratio import WatchRatio
 from beam_pipeline.transforms.resources import Opens
 from beam_pipeline.transforms.score import Score, Targeting
 from beam_pipeline.transforms.shard import ShardByCustomer
@@ -46,6 +49,7 @@ def build(
     progress: Opens[Recorder] | None = None,
     shards: int = 1,
     pace: Pace | None = None,
+    dead_letter_limit: float = DEFAULT_LIMIT,
 ) -> PCollection[Rows]:
     """Put the pipeline together; whether it ends is for `blocks` to say.
 
@@ -57,6 +61,7 @@ def build(
         progress: where to record how far the plays of each store have come.
         shards: how many ways customers are split.
         pace: how often changed counts are given.
+        dead_letter_limit: the share of a minute's events past which an alarm is raised.
 
     Returns:
         The dead letters of rows that a store refused; they were given to the destinations again.
@@ -73,6 +78,7 @@ def build(
         rows.append(history.rows | "Score" >> Score(references, targeting))
     changes = (decoded.changes, history.changes) | "Changes" >> beam.Flatten()
     counts = changes | "Count" >> Count(pace or Pace())
+    decoded.verdicts | "Ratio" >> WatchRatio(dead_letter_limit, pace)
     refused = []
     for destination in destinations:
         name = destination.name

@@ -23,6 +23,7 @@ from beam_pipeline.domain.events import Kind
 from beam_pipeline.domain.health import rejected_health
 from beam_pipeline.domain.lines import Block, Lines, is_utf8
 from beam_pipeline.domain.outcomes import MessageOutcome, outcomes_frame, read_outcome
+from beam_pipeline.domain.ratio import verdicts
 from beam_pipeline.domain.reasons import InvalidEvent, Reason
 from beam_pipeline.domain.refusals import Refusal, read_refusal
 from beam_pipeline.domain.times import parse_times
@@ -53,6 +54,8 @@ class Decoded:
     """DEAD_LETTERS."""
     health: pl.DataFrame
     """HEALTH of the rejected events alone: what is accepted is counted when it is written."""
+    verdicts: pl.DataFrame
+    """VERDICTS of all lines that are to be events."""
 
 
 @dataclass(slots=True)
@@ -91,12 +94,18 @@ def decode(blocks: Sequence[Block]) -> Decoded:
         build = _play_frame if rules is events.PLAY else _ad_frame
         target = plays if rules is events.PLAY else ad_events
         target.append(build(rules, lines, found, rows, refused))
+    good_plays = _concat(plays, schemas.RAW_PLAYS)
+    good_ads = _concat(ad_events, schemas.RAW_AD_EVENTS)
     return Decoded(
-        plays=_concat(plays, schemas.RAW_PLAYS),
-        ad_events=_concat(ad_events, schemas.RAW_AD_EVENTS),
+        plays=good_plays,
+        ad_events=good_ads,
         messages=outcomes_frame(outcomes),
         dead_letters=_dead_letters([*refused, *unread]),
         health=rejected_health([line.published_ms for line in refused]),
+        verdicts=verdicts(
+            [good_plays["published_at"], good_ads["published_at"]],
+            [(line.published_ms, line.refusal.reason) for line in refused],
+        ),
     )
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 import grpc
 import polars as pl
 from google.api_core.exceptions import GoogleAPIError
 from google.auth.exceptions import GoogleAuthError
-from google.cloud.bigquery import DatasetReference, QueryJobConfig, ScalarQueryParameter
+from google.cloud.bigquery import (
+    ArrayQueryParameter,
+    DatasetReference,
+    QueryJobConfig,
+    ScalarQueryParameter,
+)
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import (
     BigQueryReadGrpcTransport,
@@ -18,7 +23,8 @@ from requests.exceptions import RequestException
 
 from beam_pipeline.edges.bigquery import BigQueryConfig
 
-Parameter = date | datetime | str | float | int
+Value = date | datetime | str | float | int
+Parameter = Value | Sequence[str] | Sequence[int]
 
 
 class QueryFailed(Exception):
@@ -43,17 +49,14 @@ def query(
     Args:
         config: the project and dataset.
         sql: GoogleSQL, with @named parameters.
-        parameters: their values.
+        parameters: their values; a list, which is not empty, is an array.
 
     Raises:
         QueryFailed: with BigQuery's reason.
     """
     job = QueryJobConfig(
         default_dataset=DatasetReference(config.project, config.dataset),
-        query_parameters=[
-            ScalarQueryParameter(name, _TYPES[type(value)], value)
-            for name, value in (parameters or {}).items()
-        ],
+        query_parameters=[_parameter(name, value) for name, value in (parameters or {}).items()],
     )
     try:
         rows = config.client().query(sql, job_config=job).result()
@@ -63,6 +66,12 @@ def query(
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     return frame
+
+
+def _parameter(name: str, value: Parameter) -> ArrayQueryParameter | ScalarQueryParameter:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return ScalarQueryParameter(name, _TYPES[type(value)], value)
+    return ArrayQueryParameter(name, _TYPES[type(value[0])], list(value))
 
 
 def run(config: BigQueryConfig, script: str) -> None:

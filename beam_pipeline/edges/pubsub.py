@@ -15,6 +15,7 @@ from beam_pipeline.domain.dedup import DEDUP_HORIZON
 from beam_pipeline.domain.instants import Instant
 from beam_pipeline.domain.lines import Block
 from beam_pipeline.domain.reasons import InvalidEvent
+from beam_pipeline.domain.replay import REPLAY_OF, home_of
 
 DISORDER = timedelta(minutes=10)
 """How far apart messages may be written from the order in which they were published."""
@@ -47,7 +48,8 @@ class ReadBlocks(beam.PTransform):
 def block_of(message: PubsubMessage) -> Block:
     """The block that a message carries.
 
-    `published_at` of the attributes counts where it is a time, else Pub/Sub's publish time.
+    `published_at` of the attributes counts where it is a time, else Pub/Sub's publish time. A
+    line of a replayed dead letter that is refused again is that letter again, by its id.
     """
     attributes: Mapping[str, str] = message.attributes or {}
     publish_time_ms = _milliseconds(message.publish_time)
@@ -57,15 +59,19 @@ def block_of(message: PubsubMessage) -> Block:
             published_ms = Instant.parse(attributes["published_at"]).ms
         except InvalidEvent:
             published_ms = publish_time_ms
+    id_, first_line = message.message_id, 0
+    if REPLAY_OF in attributes:
+        id_, first_line = home_of(attributes[REPLAY_OF])
     return Block(
         kind=attributes.get("kind", ""),
         schema=attributes.get("schema", "1"),
         payload=message.data,
         published_ms=published_ms,
         publish_time_ms=publish_time_ms,
-        id=message.message_id,
+        id=id_,
         source=attributes.get("source", "pubsub"),
         attributes=dict(attributes),
+        first_line=first_line,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import apache_beam as beam
+import polars as pl
 from apache_beam import typehints
 from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
@@ -17,7 +18,7 @@ from beam_pipeline.domain.decode import Decoded, decode
 from beam_pipeline.domain.lines import Block
 from beam_pipeline.transforms.frames import ONE_KEY, Change, Events, Rows
 
-_ROWS, _CHANGES = "rows", "changes"
+_ROWS, _CHANGES, _VERDICTS = "rows", "changes", "verdicts"
 
 TARGET_BYTES = 1_500_000
 """Blocks of a bundle are decoded together up to this size: about 10,000 plays."""
@@ -31,6 +32,8 @@ class DecodedCollections:
     rows: PCollection[Rows]
     """Dead letters, and the outcomes of messages: what goes to the stores as it is."""
     changes: PCollection[tuple[int, Change]]
+    verdicts: PCollection[tuple[int, pl.DataFrame]]
+    """VERDICTS under one key: the fates of all lines, by minute."""
 
 
 class Decode(beam.PTransform):
@@ -39,12 +42,13 @@ class Decode(beam.PTransform):
     def expand(self, blocks: PCollection[Block]) -> DecodedCollections:
         """PCollection[Block] → DecodedCollections."""
         outputs = blocks | "Decode lines" >> beam.ParDo(_DecodeFn()).with_outputs(
-            _ROWS, _CHANGES, main="events"
+            _ROWS, _CHANGES, _VERDICTS, main="events"
         )
         return DecodedCollections(
             events=outputs["events"],
             rows=outputs[_ROWS],
             changes=outputs[_CHANGES],
+            verdicts=outputs[_VERDICTS],
         )
 
 
@@ -85,3 +89,5 @@ class _DecodeFn(beam.DoFn):
             self._rejected.inc(decoded.dead_letters.height)
             yield TaggedOutput(_ROWS, Rows("dead_letters", decoded.dead_letters))
             yield TaggedOutput(_CHANGES, (ONE_KEY, Change(no_delta(), decoded.health)))
+        if decoded.verdicts.height:
+            yield TaggedOutput(_VERDICTS, (ONE_KEY, decoded.verdicts))

@@ -74,7 +74,9 @@ class System:
             "POLARS_MAX_THREADS": "1",
         }
 
-    def start_pipeline(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start_pipeline(
+        self, *arguments: str, module: str = "beam_pipeline.main"
+    ) -> subprocess.Popen[bytes]:
         """Start a streaming pipeline that takes up where the stores have come to."""
         log = self.folder / f"pipeline-{len(self.pipelines)}.log"
         flags = [
@@ -85,7 +87,7 @@ class System:
         ]
         with log.open("wb") as out:
             process = subprocess.Popen(
-                self.command("main", *flags),
+                [sys.executable, "-m", module, *flags],
                 cwd=ROOT,
                 env=self.environ(),
                 stdout=out,
