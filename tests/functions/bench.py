@@ -9,11 +9,14 @@ import platform
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import redis
 
+from functions.shared.publish import Message, PubSub
 from infra.local.stack import Ports, Stack
 from tests.functions.conftest import ingest_environ, offer_environ
 from tests.functions.events import now, play
@@ -34,6 +37,23 @@ def plays(events: int) -> Build:
     return lambda number: ("POST", "/v1/plays", body)
 
 
+def emulator_alone(inbox: Inbox, seconds: float) -> float:
+    """Events a second that Pub/Sub's emulator takes of such messages, with no door before it."""
+    publisher = PubSub(inbox.project, inbox.topic, inbox.address, 10.0)
+    message = Message(plays(EVENTS)(0)[2], {"kind": "play", "schema": "1"})
+    ends = time.monotonic() + seconds
+
+    def publish(_: int) -> int:
+        count = 0
+        while time.monotonic() < ends:
+            publisher.publish([message])
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(CALLERS) as pool:
+        return sum(pool.map(publish, range(CALLERS))) * EVENTS / seconds
+
+
 def logins(number: int) -> tuple[str, str, bytes]:
     """Requests for one customer after the other, every second of whom has an offer."""
     return "GET", f"/v1/offers/{number * 7919 % CUSTOMERS}", b""
@@ -50,6 +70,8 @@ def ingest(stack: Stack, folder: Path, seconds: float) -> None:
             load(door.url, build, callers=CALLERS, seconds=1)
             told = load(door.url, build, callers=CALLERS, seconds=seconds)
             report(f"ingest, instant publisher, {workers} worker(s)", told, EVENTS)
+    alone = emulator_alone(Inbox.new(stack), seconds)
+    print(f"the Pub/Sub emulator alone: {alone:,.0f} events/s", flush=True)
     with running("ingest", environ, folder) as door:
         load(door.url, build, callers=CALLERS, seconds=1)
         full = load(door.url, build, callers=CALLERS, seconds=seconds)
