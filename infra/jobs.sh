@@ -58,7 +58,8 @@ training_uri() {
 
 # The arguments of the trainer, as they stand after `python -m beam_pipeline.training.train`.
 training_arguments() {
-  printf '%s\n' --bigquery="$PROJECT.$DATASET" --models="gs://$MODELS/models"
+  printf '%s\n' --bigquery="$PROJECT.$DATASET" --models="gs://$MODELS/models" \
+    --register="$PROJECT/$REGION" --image="$IMAGE"
 }
 
 training_body() {

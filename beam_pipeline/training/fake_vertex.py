@@ -1,6 +1,6 @@
 """Vertex AI's API for tests: in the place of the SDK's own clients, below everything it checks.
 
-Strict: it takes the two calls that we make, only as the API's own message types, refuses what the
+Strict: it takes the calls that we make, only as the API's own message types, refuses what the
 API would refuse of them, and fails on every other call.
 """
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from google.api_core.exceptions import InvalidArgument
+from google.api_core.exceptions import InvalidArgument, NotFound
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.aiplatform import initializer
 from google.cloud.aiplatform_v1.types import (
@@ -87,7 +87,8 @@ class FakeVertex:
         stored = Model(model)
         versions = [one for one in self.models if one.name == request.parent_model]
         _require(bool(versions) or not request.parent_model, f"no model {request.parent_model}")
-        stored.name = request.parent_model or f"{request.parent}/models/{len(self.models) + 1}"
+        _require(bool(request.model_id) != bool(request.parent_model), "model_id or parent_model")
+        stored.name = request.parent_model or f"{request.parent}/models/{request.model_id}"
         stored.version_id = str(len(versions) + 1)
         self.models.append(stored)
         return _Operation(
@@ -97,7 +98,8 @@ class FakeVertex:
     def _get_model(self, *, name: str, **options: Any) -> Model:
         name, _, version = name.partition("@")
         found = [one for one in self.models if one.name == name]
-        _require(found, f"no model {name}")
+        if not found:
+            raise NotFound(f"no model {name}")  # type: ignore[no-untyped-call]
         return next((one for one in found if one.version_id == version), found[-1])
 
 

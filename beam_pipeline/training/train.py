@@ -11,6 +11,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NoReturn
 
+from google.api_core.exceptions import GoogleAPIError
+from google.auth.exceptions import GoogleAuthError
+
 from beam_pipeline.domain.score import InvalidModel, Model
 from beam_pipeline.edges.bigquery import BigQueryConfig
 from beam_pipeline.edges.bigquery_read import QueryFailed, query
@@ -92,6 +95,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--seed", type=int, default=1, metavar="N", help="of the random split (1)")
     top.add_argument("--candidate", metavar="FILE",
                      help="judge what Spark fitted on these examples, gs:// too")  # fmt: skip
+    top.add_argument("--register", metavar="PROJECT/REGION",
+                     help="copy what is promoted to Vertex AI; needs --image")  # fmt: skip
+    top.add_argument("--image", metavar="IMAGE", help="the project's image, with its tag")
     top.add_argument("--bigquery-endpoint", metavar="URL", help="an emulator's address")
     top.add_argument("--bigquery-grpc-endpoint", metavar="HOST:PORT", help="an emulator's address")
     return top
@@ -104,7 +110,10 @@ def main(arguments: Sequence[str], surroundings: Surroundings) -> int:
         _check(args)
         registry = Registry(open_objects(args.models))
         assessed = train(args, registry, surroundings.now())
-        return _settle(assessed, registry, surroundings, args.models)
+        code = _settle(assessed, registry, surroundings, args.models)
+        if code == PROMOTED and args.register and assessed.report.passed:
+            _register(assessed.model, args)
+        return code
     except (BadInput, QueryFailed, Unreachable) as error:
         sys.stderr.write(f"{error}\n")
         return BAD_INPUT
@@ -158,11 +167,27 @@ def _settle(assessed: Assessed, registry: Registry, surroundings: Surroundings, 
     return PROMOTED
 
 
+def _register(model: Model, args: argparse.Namespace) -> None:
+    """Copy the live model to where people look for models; without the copy it is no less live."""
+    from beam_pipeline.training.vertex import Place, register  # two seconds that few trainings need
+
+    project, region = args.register.split("/")
+    bucket = "/".join(args.models.split("/")[:3])
+    try:
+        register(Place(project, region, bucket), model, args.models.rstrip("/"), args.image)
+    except (GoogleAPIError, GoogleAuthError, ValueError) as error:
+        sys.stderr.write(f"{model.version} is live and not copied to Vertex AI: {error}\n")
+
+
 def _check(args: argparse.Namespace) -> None:
     if args.libsvm and args.split == "time":
         raise BadInput("A libsvm file has no time in it: add --split random")
     if args.candidate and args.split == "random":
         raise BadInput("--candidate needs examples that are cut in time")
+    if args.register and (args.register.count("/") != 1 or not args.image):
+        raise BadInput("--register takes PROJECT/REGION, and --image beside it")
+    if args.register and not args.models.startswith("gs://"):
+        raise BadInput("--register needs models in a bucket: Vertex AI reads them there")
     if args.bigquery and args.bigquery.count(".") != 1:
         raise BadInput(f"--bigquery takes PROJECT.DATASET, not {args.bigquery}")
 

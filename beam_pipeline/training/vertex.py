@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from google.api_core.exceptions import NotFound
 from google.auth.credentials import Credentials
 from google.cloud import aiplatform
 
@@ -16,6 +17,7 @@ MACHINE = "n1-standard-4"
 TIMEOUT_S = 2 * 3600
 LIVE = "live"
 """The alias of the version that is live."""
+MODEL_ID = "encore-clicks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,26 +78,28 @@ def submit(job: aiplatform.CustomJob, service_account: str) -> str:
     return str(job.resource_name)
 
 
-def register(
-    place: Place, model: Model, models: str, image: str, parent: str | None
-) -> aiplatform.Model:
-    """Copy a live model into the Vertex Model Registry, with the alias `live`.
+def register(place: Place, model: Model, models: str, image: str) -> aiplatform.Model:
+    """Copy a live model into the Vertex Model Registry: a version more, with the alias `live`.
 
     Args:
         place: where.
         model: the live model.
         models: gs:// of the models; the version's folder below it becomes the artefact.
         image: the one image of the project: the registry asks for one, nothing serves from it.
-        parent: the resource name of the registered model that this is a version of, None for
-            the first.
+
+    Raises:
+        GoogleAPIError, GoogleAuthError: the copy could not be made.
+        ValueError: there is no such region.
     """
+    parent = _registered(place)
     error = model.metrics.get("error")
     told = f"{model.trainer}; features {model.feature_hash}" + (
         f"; error {error:.2%}" if error is not None else ""
     )
     return aiplatform.Model.upload(
         serving_container_image_uri=image,
-        display_name="encore-clicks",
+        display_name=MODEL_ID,
+        model_id=None if parent else MODEL_ID,
         artifact_uri=f"{models}/{model.version}",
         parent_model=parent,
         is_default_version=True,
@@ -108,3 +112,13 @@ def register(
         staging_bucket=place.bucket,
         sync=True,
     )
+
+
+def _registered(place: Place) -> str | None:
+    """The resource name of the model that further versions belong to; None before the first."""
+    name = f"projects/{place.project}/locations/{place.region}/models/{MODEL_ID}"
+    try:
+        found = aiplatform.Model(name, credentials=place.credentials)
+    except NotFound:
+        return None
+    return str(found.resource_name)

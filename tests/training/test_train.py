@@ -238,6 +238,8 @@ def test_bad_input_gives_one_sentence_and_exit_code_2(
         (("--libsvm", str(tmp_path / "absent"), "--split", "random"), "Cannot read"),
         (("--libsvm", "x"), "add --split random"),
         (("--bigquery", "nowhere"), "PROJECT.DATASET"),
+        (("--examples", "x", "--register", "project/region"), "and --image beside it"),
+        (("--examples", "x", "--register", "p/r", "--image", "i"), "models in a bucket"),
         (("--examples", "x", "--wrong"), "Unrecognized arguments"),
         ((), "required"),
     ):
