@@ -35,7 +35,7 @@ from infra.local.services import SERVICES, Launch
 from infra.local.stack import Ports, Stack
 
 EVERY_S = 300.0
-SETTLED_MINUTES = 10
+SETTLED_MINUTES = 6
 """When an offer of the demo without a click has none: its listeners click within five minutes."""
 NICE = 10
 """Listeners and pipeline come first."""
