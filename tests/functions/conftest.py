@@ -72,7 +72,7 @@ def offer(stack: Stack, logs: Path) -> Iterator[Function]:
 @pytest.fixture(scope="session")
 def carrier() -> Carrier:
     """The carrier of the shared sms function."""
-    return Carrier(ACCOUNT, TOKEN, silence_s=5)
+    return Carrier(ACCOUNT, TOKEN, silence_s=120)
 
 
 @pytest.fixture(scope="session")

@@ -32,8 +32,12 @@ def database(stack: Stack) -> str:
 
 
 def sms_environ(stack: Stack, inbox: Inbox, carrier_url: str) -> dict[str, str]:
-    """The settings that sms runs with: time as the test tells it, nothing waited for."""
+    """The settings that sms runs with: time as the test tells it, nothing waited for.
+
+    As in the cloud, gunicorn does not know the proxy in front and believes nothing it says.
+    """
     return {
+        "FORWARDED_ALLOW_IPS": "192.0.2.1",
         "PUBSUB_EMULATOR_HOST": inbox.address,
         "ENCORE_PROJECT": inbox.project,
         "ENCORE_TOPIC": inbox.topic,
