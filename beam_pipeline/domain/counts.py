@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from beam_pipeline.domain import health
 from beam_pipeline.domain.deltas import CODED, DELTA, DIMENSIONS, LABELLED, SLIDING
-from beam_pipeline.domain.index import Index
+from beam_pipeline.domain.index import Firsts, Index
 from beam_pipeline.domain.readers import Reader
-from beam_pipeline.domain.schemas import LISTENING
+from beam_pipeline.domain.schemas import LISTENING, TIMESTAMP
 from beam_pipeline.domain.settled import Settled
 from beam_pipeline.domain.windows import BUCKET_MS, SLIDING_BUCKETS
 
@@ -34,19 +34,29 @@ def no_delta() -> pl.DataFrame:
     return DELTA.to_frame()
 
 
+_DIMENSION_NAMES = pl.Series(DIMENSIONS)
+_CODED_TEXTS = pl.Series([*(key for keys in CODED.values() for key in keys), None])
+_FIRST_CODED = np.cumsum([0, *(len(CODED.get(name, ())) for name in DIMENSIONS[:-1])])
+_FIRST_CODED[[name not in CODED for name in DIMENSIONS]] = -1
+"""Where the keys of a dimension begin among all that are coded; -1 where they are not."""
+
 _EVERY_READER = np.uint8(sum(Reader))
 
 
 class _Ring:
-    """One number a cell, for the newest RING buckets."""
+    """One number a cell, for the newest RING buckets: a row a bucket, a column a key.
+
+    Deltas are of few buckets, so what they touch lies together.
+    """
 
     def __init__(self, dtype: type) -> None:
-        self.cells: NDArray = np.zeros((1 << 10, RING), dtype)
+        self.cells: NDArray = np.zeros((RING, 1 << 10), dtype)
 
     def reserve(self, size: int) -> None:
-        if size > len(self.cells):
-            grown = np.zeros((max(size, 2 * len(self.cells)), RING), self.cells.dtype)
-            grown[: len(self.cells)] = self.cells
+        width = self.cells.shape[1]
+        if size > width:
+            grown = np.zeros((RING, max(size, 2 * width)), self.cells.dtype)
+            grown[:, :width] = self.cells
             self.cells = grown
 
 
@@ -57,7 +67,7 @@ class Counts:
         self._keys = Index(columns=2)
         self._dimension = np.zeros(0, np.uint8)
         self._value = np.zeros(0, np.int64)
-        self._labels: dict[int, str] = {}
+        self._texts = pl.Series([], dtype=pl.String)
         self._plays, self._listeners, self._sliding = (_Ring(np.int32) for _ in range(3))
         self._dirty, self._dirty_sliding = (_Ring(np.uint8) for _ in range(2))
         self._newest: int | None = None
@@ -66,6 +76,7 @@ class Counts:
         """Plays of buckets of which too much is forgotten: their rows say too little, and a store
         that keeps the larger row passes over them."""
         self._minutes = health.Minutes()
+        self._firsts = Firsts()
 
     def add(self, delta: pl.DataFrame) -> pl.DataFrame:
         """Add a DELTA; give the changed rows that became final by it, as their buckets leave.
@@ -98,22 +109,33 @@ class Counts:
         self._settled.append(delta.filter(pl.Series(~held)))
         self._add_to_ring(delta.filter(pl.Series(held)), bucket[held])
         incomplete = np.arange(oldest, oldest + SLIDING_BUCKETS) % RING
-        self._dirty.cells[:, incomplete] = 0
-        self._dirty_sliding.cells[:, incomplete] = 0
+        self._dirty.cells[incomplete] = 0
+        self._dirty_sliding.cells[incomplete] = 0
         return pl.concat([leaving, rows])
 
     def _add_to_ring(self, delta: pl.DataFrame, bucket: NDArray[np.int64]) -> None:
+        if delta.is_empty():
+            return
         key = self._number(delta)
+        size, low = len(self._keys), int(bucket.min())
         for ring in self._rings():
-            ring.reserve(len(self._keys))
-        place = key * RING + bucket % RING
-        np.add.at(self._plays.cells.reshape(-1), place, delta["plays"].to_numpy())
-        np.add.at(self._listeners.cells.reshape(-1), place, delta["listeners"].to_numpy())
+            ring.reserve(size)
+        first, rank = self._firsts.ranks((bucket - low) * size + key, _STRIDE * size)
+        columns = [delta[name].to_numpy() for name in ("plays", "listeners", *SLIDING)]
+        if len(first) < len(key):
+            columns = [_summed(column, rank, len(first)) for column in columns]
+            key, bucket = key[first], bucket[first]
+        plays, listeners, *sliding = columns
+        width = self._plays.cells.shape[1]
+        place = bucket % RING * width + key
+        self._plays.cells.reshape(-1)[place] += plays.astype(np.int32)
+        self._listeners.cells.reshape(-1)[place] += listeners.astype(np.int32)
         self._dirty.cells.reshape(-1)[place] = _EVERY_READER
-        for step, name in enumerate(SLIDING):
-            ending = key * RING + (bucket + step) % RING
-            np.add.at(self._sliding.cells.reshape(-1), ending, delta[name].to_numpy())
-            self._dirty_sliding.cells.reshape(-1)[ending] = _EVERY_READER
+        sums, dirty = self._sliding.cells.reshape(-1), self._dirty_sliding.cells.reshape(-1)
+        for step, entered in enumerate(sliding):
+            ending = (bucket + step) % RING * width + key
+            sums[ending] += entered.astype(np.int32)
+            dirty[ending] = _EVERY_READER
 
     def _sum_apart(self, delta: pl.DataFrame) -> pl.DataFrame:
         """The rows that a late DELTA changes: of windows that begin before the ring does.
@@ -152,21 +174,28 @@ class Counts:
 
     def _held(self, columns: NDArray[np.int64]) -> pl.DataFrame:
         """DELTA of some of the ring's columns."""
-        held = (self._plays.cells[:, columns] != 0) | (self._listeners.cells[:, columns] != 0)
-        rows, places = np.nonzero(held | (self._sliding.cells[:, columns] != 0))
+        held = (self._plays.cells[columns] != 0) | (self._listeners.cells[columns] != 0)
+        places, rows = np.nonzero(held | (self._sliding.cells[columns] != 0))
         column = columns[places]
         return pl.DataFrame(
             {
                 "dimension": self._dimension[rows],
                 "value": self._value[rows],
-                "label": self._names(rows),
+                "label": self._labels(rows),
                 "bucket": self._bucket_of(column),
-                "plays": self._plays.cells[rows, column],
-                "listeners": self._listeners.cells[rows, column],
-                SLIDING[0]: self._sliding.cells[rows, column],
+                "plays": self._plays.cells[column, rows],
+                "listeners": self._listeners.cells[column, rows],
+                SLIDING[0]: self._sliding.cells[column, rows],
                 **dict.fromkeys(SLIDING[1:], np.zeros(len(rows), np.int64)),
             },
         ).cast(DELTA)
+
+    def _labels(self, rows: NDArray[np.int64]) -> pl.Series:
+        """The label of each row's key, null but for LABELLED."""
+        labelled = np.isin(self._dimension[rows], [DIMENSIONS.index(name) for name in LABELLED])
+        return pl.select(
+            pl.when(pl.Series(labelled)).then(self._texts.gather(rows)).alias("label")
+        ).to_series()
 
     def _rings(self) -> tuple[_Ring, ...]:
         return (
@@ -183,16 +212,12 @@ class Counts:
         key = self._keys.add(dimension.astype(np.int64), value)
         if len(self._keys) > before:
             fresh = np.flatnonzero(key >= before)
-            size = len(self._keys)
-            self._dimension = np.concatenate((self._dimension, np.zeros(size - before, np.uint8)))
-            self._value = np.concatenate((self._value, np.zeros(size - before, np.int64)))
-            self._dimension[key[fresh]] = dimension[fresh]
-            self._value[key[fresh]] = value[fresh]
-            labels = delta["label"].gather(fresh)
-            named = labels.is_not_null().to_numpy()
-            self._labels.update(
-                zip(key[fresh][named].tolist(), labels.drop_nulls().to_list(), strict=True)
-            )
+            row = np.zeros(len(self._keys) - before, np.int64)
+            row[key[fresh] - before] = fresh
+            self._dimension = np.concatenate((self._dimension, dimension[row]))
+            self._value = np.concatenate((self._value, value[row]))
+            named = _texts(dimension[row], value[row], delta["label"].gather(row))
+            self._texts = pl.concat([self._texts, named], rechunk=True)
         return key
 
     def _advance(self, newest: int) -> pl.DataFrame:
@@ -209,7 +234,7 @@ class Counts:
         self._settled.append(self._held(leaving))
         self._newest = newest
         for ring in self._rings():
-            ring.cells[:, leaving] = 0
+            ring.cells[leaving] = 0
         self._compact()
         return rows
 
@@ -218,8 +243,8 @@ class Counts:
         size = len(self._keys)
         if size < 4096:
             return
-        used = (self._plays.cells[:size] != 0).any(axis=1)
-        used |= (self._sliding.cells[:size] != 0).any(axis=1)
+        used = (self._plays.cells[:, :size] != 0).any(axis=0)
+        used |= (self._sliding.cells[:, :size] != 0).any(axis=0)
         if 2 * int(used.sum()) > size:
             return
         kept = np.flatnonzero(used)
@@ -227,66 +252,65 @@ class Counts:
         numbers = self._keys.add(self._dimension[kept].astype(np.int64), self._value[kept])
         kept = kept[np.argsort(numbers)]
         self._dimension, self._value = self._dimension[kept], self._value[kept]
-        self._labels = {
-            new: self._labels[old] for new, old in enumerate(kept.tolist()) if old in self._labels
-        }
+        self._texts = self._texts.gather(kept)
         for ring in self._rings():
-            ring.cells = ring.cells[kept].copy()
+            ring.cells = ring.cells[:, kept]
 
     def _listening(self, columns: NDArray[np.int64], *readers: Reader) -> pl.DataFrame:
         """The changed rows of some of the ring's columns; they count as unchanged afterwards."""
         parts, mask = [], np.uint8(sum(readers))
         for dirty, sliding in ((self._dirty, False), (self._dirty_sliding, True)):
-            changed = dirty.cells[:, columns]
-            row, place = np.nonzero(changed & mask)
-            dirty.cells[:, columns] = changed & ~mask
-            parts.append(self._rows(row, columns[place], sliding=sliding))
-        return pl.concat(parts)
+            for column in columns:
+                row = np.flatnonzero(dirty.cells[column] & mask)
+                if len(row):
+                    dirty.cells[column, row] &= ~mask
+                    parts.append(self._rows(row, int(column), sliding=sliding))
+        return pl.concat(parts) if parts else LISTENING.to_frame()
 
-    def _rows(
-        self, row: NDArray[np.int64], column: NDArray[np.int64], *, sliding: bool
-    ) -> pl.DataFrame:
-        end = (self._bucket_of(column) + 1) * BUCKET_MS
+    def _rows(self, row: NDArray[np.int64], column: int, *, sliding: bool) -> pl.DataFrame:
+        """LISTENING of some keys in one bucket, or in the sliding window that ends with it."""
+        plays = self._plays.cells
         if sliding:
-            plays = sum(
-                self._plays.cells[row, (column - step) % RING].astype(np.int64)
-                for step in range(SLIDING_BUCKETS)
-            )
-            listeners, length = self._sliding.cells[row, column], _SLIDING_MS
+            counted = plays[column].take(row).astype(np.int64)
+            for step in range(1, SLIDING_BUCKETS):
+                counted += plays[(column - step) % RING].take(row)
+            listeners, length = self._sliding.cells[column].take(row), _SLIDING_MS
         else:
-            plays = self._plays.cells[row, column]
-            listeners, length = self._listeners.cells[row, column], BUCKET_MS
-        rows = pl.DataFrame(
-            {
-                "window_start": end - length,
-                "window_end": end,
-                "dimension": pl.Series(DIMENSIONS).gather(self._dimension[row]),
-                "key": self._keys_of(row),
-                "plays": plays,
-                "listeners": listeners,
-            }
+            counted = plays[column].take(row).astype(np.int64)
+            listeners, length = self._listeners.cells[column].take(row), BUCKET_MS
+        there = counted > 0
+        if not there.all():
+            row, counted, listeners = row[there], counted[there], listeners[there]
+        end = (int(self._bucket_of(np.array([column]))[0]) + 1) * BUCKET_MS
+        ends = pl.Series("", [end - length, end], pl.Int64).cast(TIMESTAMP)
+        return pl.DataFrame(
+            [
+                ends[:1].new_from_index(0, len(row)).alias("window_start"),
+                ends[1:].new_from_index(0, len(row)).alias("window_end"),
+                _DIMENSION_NAMES.gather(self._dimension[row]).alias("dimension"),
+                self._texts.gather(row).alias("key"),
+                pl.Series("plays", counted),
+                pl.Series("listeners", listeners.astype(np.int64)),
+            ]
         )
-        return rows.filter(pl.col("plays") > 0).cast(LISTENING)
 
     def _bucket_of(self, column: NDArray[np.int64]) -> NDArray[np.int64]:
         assert self._newest is not None or not len(column)
         newest = self._newest or 0
         return newest - (newest - column) % RING
 
-    def _names(self, rows: NDArray[np.int64]) -> pl.Series:
-        """The label of each row's key, null but for LABELLED."""
-        distinct, place = np.unique(rows, return_inverse=True)
-        labels = [self._labels.get(row) for row in distinct.tolist()]
-        return pl.Series(labels, dtype=pl.String).gather(place)
 
-    def _keys_of(self, rows: NDArray[np.int64]) -> pl.Series:
-        distinct, place = np.unique(rows, return_inverse=True)
-        return pl.Series([self._key(row) for row in distinct.tolist()], dtype=pl.String).gather(
-            place
-        )
+def _texts(dimension: NDArray[np.uint8], value: NDArray[np.int64], label: pl.Series) -> pl.Series:
+    """The key of each cell as it stands in LISTENING."""
+    first = _FIRST_CODED[dimension]
+    coded = _CODED_TEXTS.gather(np.where(first < 0, len(_CODED_TEXTS) - 1, first + value))
+    numbers = pl.Series(value).cast(pl.String)
+    known = coded.zip_with(coded.is_not_null(), numbers)
+    return label.zip_with(label.is_not_null(), known)
 
-    def _key(self, row: int) -> str:
-        name, value = DIMENSIONS[self._dimension[row]], int(self._value[row])
-        if name in LABELLED:
-            return self._labels[row]
-        return CODED[name][value] if name in CODED else str(value)
+
+def _summed(column: NDArray[np.int64], rank: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """The sum of what has the same rank, int64 [size]."""
+    total = np.zeros(size, np.int64)
+    np.add.at(total, rank, column)
+    return total

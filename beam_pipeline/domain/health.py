@@ -18,6 +18,7 @@ from beam_pipeline.domain.schemas import HEALTH, TIMESTAMP
 
 COUNTERS = tuple(name for name in HEALTH if name != "minute")
 _MINUTE_MS = 60_000
+_SPAN = 64
 
 REMEMBERED = timedelta(days=7)
 """How far behind the newest a minute is remembered: as long as Pub/Sub retains its messages."""
@@ -35,14 +36,22 @@ def tally(published_ms: ArrayLike, **counters: ArrayLike) -> pl.DataFrame:
         HEALTH, one row a minute that occurs.
     """
     minutes = np.asarray(published_ms, np.int64) // _MINUTE_MS
-    distinct, row = np.unique(minutes, return_inverse=True)
+    if not len(minutes):
+        return HEALTH.to_frame()
+    low, high = int(minutes.min()), int(minutes.max())
+    if high - low < len(minutes) + _SPAN:
+        distinct, row = np.arange(low, high + 1), minutes - low
+    else:
+        distinct, row = np.unique(minutes, return_inverse=True)
     size = len(distinct)
-    columns = [pl.Series("minute", distinct * _MINUTE_MS).cast(TIMESTAMP)]
-    columns.append(pl.Series("received", np.bincount(row, minlength=size)))
+    received = np.bincount(row, minlength=size)
+    there = received > 0
+    columns = [pl.Series("minute", distinct[there] * _MINUTE_MS).cast(TIMESTAMP)]
+    columns.append(pl.Series("received", received[there]))
     for name in COUNTERS[1:]:
         flags = np.asarray(counters.get(name, False), np.bool_)
         counted = np.bincount(row[flags], minlength=size) if flags.any() else np.zeros(size, int)
-        columns.append(pl.Series(name, counted))
+        columns.append(pl.Series(name, counted[there]))
     return pl.DataFrame(columns)
 
 
@@ -53,34 +62,59 @@ def rejected_health(published_ms: Sequence[int]) -> pl.DataFrame:
 
 def add(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """The sum of HEALTH frames, by minute."""
-    parts = [part for part in parts if part.height] or list(parts[:1])
-    if len(parts) == 1 and parts[0]["minute"].is_unique().all():
-        return parts[0]
-    return pl.concat(parts).group_by("minute").sum().sort("minute")
+    told = [part for part in parts if part.height]
+    if len(told) == 1 and told[0]["minute"].n_unique() == told[0].height:
+        return told[0]
+    return _frame(_sums(told, {}))
+
+
+Sums = dict[int, tuple[int, ...]]
+"""COUNTERS by minute, in ms since the epoch."""
+
+
+def _sums(parts: Sequence[pl.DataFrame], sums: Sums) -> Sums:
+    """Add frames, which have few rows, to sums by minute."""
+    for part in parts:
+        minutes = part["minute"].to_physical().to_list()
+        for minute, row in zip(minutes, part.select(COUNTERS).iter_rows(), strict=True):
+            held = sums.get(minute)
+            sums[minute] = row if held is None else tuple(map(sum, zip(held, row, strict=True)))
+    return sums
+
+
+def _frame(sums: Sums) -> pl.DataFrame:
+    """HEALTH of sums, in the order of their minutes."""
+    rows = [(minute, *sums[minute]) for minute in sorted(sums)]
+    columns = list(zip(*rows, strict=True)) or [()] * len(HEALTH)
+    series = [
+        pl.Series(name, column, pl.Int64) for name, column in zip(HEALTH, columns, strict=True)
+    ]
+    return pl.DataFrame([series[0].cast(TIMESTAMP), *series[1:]])
 
 
 class Minutes:
     """The sums of health, by minute, and which of them each reader still has to be told of."""
 
     def __init__(self) -> None:
-        self.rows = HEALTH.to_frame()
-        """HEALTH of every minute that is remembered."""
+        self._sums: Sums = {}
         self._unread: dict[Reader, set[int]] = {reader: set() for reader in Reader}
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        """HEALTH of every minute that is remembered."""
+        return _frame(self._sums)
 
     def add(self, delta: pl.DataFrame) -> None:
         """Add a HEALTH frame."""
-        if delta.is_empty():
-            return
-        self.rows = add([self.rows, delta])
+        _sums([delta], self._sums)
         for minutes in self._unread.values():
             minutes.update(delta["minute"].to_physical().to_list())
 
     def changed(self, reader: Reader) -> pl.DataFrame:
         """The rows that changed since this reader's last call."""
-        minutes = pl.Series(list(self._unread[reader]), dtype=pl.Int64).implode()
-        rows = self.rows.filter(pl.col("minute").to_physical().is_in(minutes))
+        rows = _frame({minute: self._sums[minute] for minute in self._unread[reader]})
         self._unread[reader].clear()
-        if not any(self._unread.values()):
-            newest = pl.col("minute").max()
-            self.rows = self.rows.filter(pl.col("minute") > newest - REMEMBERED)
+        if self._sums and not any(self._unread.values()):
+            oldest = max(self._sums) - REMEMBERED // timedelta(milliseconds=1)
+            self._sums = {minute: row for minute, row in self._sums.items() if minute > oldest}
         return rows

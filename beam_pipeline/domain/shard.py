@@ -19,7 +19,7 @@ from beam_pipeline.domain.deltas import CODED, DELTA, Facet, Labels, Tally
 from beam_pipeline.domain.enrich import Enriched, enrich
 from beam_pipeline.domain.events import LATE_AFTER_MS
 from beam_pipeline.domain.hashing import hash_strings
-from beam_pipeline.domain.index import Index
+from beam_pipeline.domain.index import Ids, Index
 from beam_pipeline.domain.references import Places, References
 from beam_pipeline.domain.repeats import PlayChains, Repeats
 from beam_pipeline.domain.windows import BUCKET_MS, Entered, Heard, Moments
@@ -80,7 +80,7 @@ class Shard:
         self._references = references
         self._places = places
         self._identities = Identities()
-        self._customers, self._tracks = Index(), Index()
+        self._customers, self._tracks = Ids(), Ids()
         self._with_state, self._with_artist, self._with_track = Index(), Index(), Index()
         self._states, self._artists = Labels(), Labels()
         self._chains = PlayChains()

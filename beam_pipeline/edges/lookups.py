@@ -21,7 +21,7 @@ import polars as pl
 from numpy.typing import NDArray
 from redis import Redis
 
-from beam_pipeline.domain.index import Column, Index
+from beam_pipeline.domain.index import Column, Ids
 from beam_pipeline.domain.references import CUSTOMER_TRAITS, TRACK_TRAITS, References
 from beam_pipeline.edges.redis import TRANSIENT, connect
 from beam_pipeline.edges.referencefiles import Read, read_customers, read_tracks
@@ -42,7 +42,7 @@ class _Table:
     """Rows by id. Ids that are not there give a row of nulls whose `known` is False."""
 
     def __init__(self, schema: pl.Schema) -> None:
-        self._index = Index()
+        self._index = Ids()
         self._row = Column(0)
         self._rows = pl.DataFrame(
             {name: [name != "known" and None] for name in schema}, schema=schema
