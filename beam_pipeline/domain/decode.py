@@ -38,6 +38,8 @@ HEARTBEAT = "heartbeat"
 """A kind of message that carries nothing: it keeps a local runner's timers moving."""
 
 _ZERO = ord("0")
+_OF_A_FIELD = 4
+"""Quotation marks around a name and a string."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +154,9 @@ def _structs(
     suspects = np.zeros(len(lines), np.bool_)
     if found is None or len(found) != len(lines):
         found, suspects = _structs_one_by_one(decoder, lines)
-    if lines.joined.count(b'"') != rules.quotes * len(lines):
-        suspects |= lines.quotes() > rules.quotes
+    plain = rules.quotes + _stated(found) if own_times else np.full(len(lines), rules.quotes)
+    if lines.count_quotes() != plain.sum():
+        suspects |= lines.quotes() > plain
     if not suspects.any():
         return found, rows
     for row in np.flatnonzero(suspects).tolist():
@@ -167,6 +170,14 @@ def _structs(
             refused.append(_refuse(lines, row, reason))
     rows = np.flatnonzero(~suspects)
     return [found[row] for row in rows], rows
+
+
+def _stated(found: list[Any]) -> NDArray[np.int64]:
+    """Quotation marks that a line of a file has more if it says when it was published."""
+    return np.array(
+        [0 if event is None or event.published_at is None else _OF_A_FIELD for event in found],
+        np.int64,
+    )
 
 
 def _structs_one_by_one(
@@ -203,21 +214,19 @@ def _play_frame(
     times = parse_times([event.played_at for event in found])
     published = _published_column(lines, found, rows, times.ms)
     good = times.valid & published.valid & _digits(zips) & _in_time(times.ms, published.ms)
-    frame = pl.DataFrame(
-        {
-            "event_id": [event.event_id for event in found],
-            "customer_id": [event.customer_id for event in found],
-            "track_id": [event.track_id for event in found],
-            "played_at": times.ms,
-            "local_hour": times.local_hour,
-            "is_mobile": [event.is_mobile for event in found],
-            "zip": zips,
-            "published_at": published.ms,
-            schemas.PUBLISH_TIME: _publish_times(lines, rows),
-        },
-        schema=_physical(schemas.RAW_PLAYS),
+    frame = _frame(
+        schemas.RAW_PLAYS,
+        [event.event_id for event in found],
+        [event.customer_id for event in found],
+        [event.track_id for event in found],
+        times.ms,
+        times.local_hour,
+        [event.is_mobile for event in found],
+        zips,
+        published.ms,
+        _publish_times(lines, rows),
     )
-    return _keep(rules, lines, rows, frame, good, refused).cast(schemas.RAW_PLAYS)
+    return _keep(rules, lines, rows, frame, good, refused)
 
 
 def _ad_frame(
@@ -226,21 +235,31 @@ def _ad_frame(
     times = parse_times([event.at for event in found])
     published = _published_column(lines, found, rows, times.ms)
     good = times.valid & published.valid & _in_time(times.ms, published.ms)
-    frame = pl.DataFrame(
-        {
-            "event_id": [event.event_id for event in found],
-            "customer_id": [event.customer_id for event in found],
-            "ad": [event.ad for event in found],
-            "action": [event.action for event in found],
-            "offer_id": [event.offer_id for event in found],
-            "at": times.ms,
-            "published_at": published.ms,
-            "is_late": published.ms - times.ms > events.LATE_AFTER_MS,
-            schemas.PUBLISH_TIME: _publish_times(lines, rows),
-        },
-        schema=_physical(schemas.RAW_AD_EVENTS),
+    frame = _frame(
+        schemas.RAW_AD_EVENTS,
+        [event.event_id for event in found],
+        [event.customer_id for event in found],
+        [event.ad for event in found],
+        [event.action for event in found],
+        [event.offer_id for event in found],
+        times.ms,
+        published.ms,
+        published.ms - times.ms > events.LATE_AFTER_MS,
+        _publish_times(lines, rows),
     )
-    return _keep(rules, lines, rows, frame, good, refused).cast(schemas.RAW_AD_EVENTS)
+    return _keep(rules, lines, rows, frame, good, refused)
+
+
+def _frame(schema: pl.Schema, *columns: list[Any] | NDArray[Any]) -> pl.DataFrame:
+    """Columns in the order of a schema; times are in ms since the epoch."""
+    return pl.DataFrame(
+        [
+            pl.Series(name, column, pl.Int64).cast(dtype)
+            if dtype == schemas.TIMESTAMP
+            else pl.Series(name, column, dtype)
+            for (name, dtype), column in zip(schema.items(), columns, strict=True)
+        ]
+    )
 
 
 def _keep(
@@ -335,6 +354,8 @@ def _stated_nearby(lines: Lines, row: int, otherwise_ms: int) -> int:
 
 
 def _dead_letters(refused: list[_Refused]) -> pl.DataFrame:
+    if not refused:
+        return schemas.DEAD_LETTERS.to_frame()
     return pl.DataFrame(
         {
             "id": [r.id for r in refused],

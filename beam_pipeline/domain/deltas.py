@@ -52,6 +52,7 @@ _LOW, _HIGH = (
 )
 """Six counters in two floats, 17 bits each: a sum over fewer than 2^17 rows stays exact."""
 
+_NO_LABEL = pl.Series([None], dtype=pl.String)
 
 _SPARSE = 50
 """Cells a row up to which scratch memory beats sorting."""
@@ -130,7 +131,7 @@ class Tally:
                 for facet, rows in zip(facets, first, strict=True)
             ]
         )
-        label = pl.concat([_label(facet, rows) for facet, rows in zip(facets, first, strict=True)])
+        label = _labels(facets, first)
         series = [
             pl.Series("dimension", dimension),
             pl.Series("value", value),
@@ -178,7 +179,14 @@ def _windows(where: NDArray[np.int64], entered: Entered, k: int) -> list[NDArray
     return sums
 
 
-def _label(facet: Facet, rows: NDArray[np.int64]) -> pl.Series:
-    if facet.label is None:
-        return pl.Series([None], dtype=pl.String).new_from_index(0, len(rows))
-    return facet.label.gather(rows).fill_null(UNKNOWN)
+def _labels(facets: list[Facet], first: list[NDArray[np.int64]]) -> pl.Series:
+    """The labels of the rows of all facets, null where a facet has none."""
+    parts, bare = [], 0
+    for facet, rows in zip(facets, first, strict=True):
+        if facet.label is None:
+            bare += len(rows)
+        else:
+            named = facet.label.gather(rows).fill_null(UNKNOWN)
+            parts += [_NO_LABEL.new_from_index(0, bare), named]
+            bare = 0
+    return pl.concat([*parts, _NO_LABEL.new_from_index(0, bare)])

@@ -34,6 +34,8 @@ class Enriched(NamedTuple):
     age_band: NDArray[np.int64]
     level: NDArray[np.int64]
     """Codes; the length of the encoding stands for unknown."""
+    zip: NDArray[np.int64]
+    """As a number."""
     known_customer: NDArray[np.bool_]
     known_track: NDArray[np.bool_]
 
@@ -74,7 +76,7 @@ def enrich(raw: pl.DataFrame, references: References, places: Places) -> Enriche
             raw[schemas.PUBLISH_TIME],
         ]
     )
-    return Enriched(plays, gender, age_band, level, known_customer, known_track)
+    return Enriched(plays, gender, age_band, level, zips, known_customer, known_track)
 
 
 def _codes(codes: pl.Series, known: int) -> NDArray[np.int64]:

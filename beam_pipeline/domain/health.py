@@ -76,7 +76,8 @@ def _sums(parts: Sequence[pl.DataFrame], sums: Sums) -> Sums:
     """Add frames, which have few rows, to sums by minute."""
     for part in parts:
         minutes = part["minute"].to_physical().to_list()
-        for minute, row in zip(minutes, part.select(COUNTERS).iter_rows(), strict=True):
+        rows = zip(*(part[name].to_list() for name in COUNTERS), strict=True)
+        for minute, row in zip(minutes, rows, strict=True):
             held = sums.get(minute)
             sums[minute] = row if held is None else tuple(map(sum, zip(held, row, strict=True)))
     return sums

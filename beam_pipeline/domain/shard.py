@@ -7,6 +7,7 @@ not on how long the history is. The history can be thrown away and rebuilt from 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -99,7 +100,7 @@ class Shard:
         accepted = _rows(plays, new_plays)
         enriched = enrich(accepted, self._references, self._places)
         interests, delta = self._listening(enriched)
-        kept = [_kept(accepted, play_identity[new_plays])]
+        kept = [_kept(accepted, play_identity[new_plays], enriched.zip)]
         if accepted_ads.height:
             kept.append(_kept(accepted_ads, ad_identity[new_ads]))
         return Outcome(
@@ -129,11 +130,16 @@ class Shard:
         numbered = self._number(
             plays["customer_id"].to_numpy(),
             tracks,
-            self._places.state.gather(plays["zip"].to_numpy()),
+            plays["zip"].to_numpy(),
             self._references.tracks(tracks)["artist"],
         )
         self._chains.add(numbered.with_track, len(self._with_track), played)
         self._hear(numbered, plays["is_mobile"].to_numpy(), played // BUCKET_MS)
+
+    @cached_property
+    def _state_of_zip(self) -> NDArray[np.int64]:
+        """The number of the state of each zip."""
+        return self._states.codes(self._places.state)
 
     def _deduplicate(
         self, events: pl.DataFrame, seed: int
@@ -150,11 +156,11 @@ class Shard:
         self,
         customer_id: NDArray[np.int64],
         track_id: NDArray[np.int64],
-        states: pl.Series,
+        zips: NDArray[np.int64] | NDArray[np.int32],
         artists: pl.Series,
     ) -> _Numbered:
         customer, track = self._customers.add(customer_id), self._tracks.add(track_id)
-        state, artist = self._states.codes(states), self._artists.codes(artists)
+        state, artist = self._state_of_zip.take(zips), self._artists.codes(artists)
         high = customer << 32
         return _Numbered(
             customer=customer,
@@ -190,7 +196,7 @@ class Shard:
             return schemas.INTERESTS.to_frame(), DELTA.to_frame()
         track_id, is_mobile = plays["track_id"].to_numpy(), plays["is_mobile"].to_numpy()
         numbered = self._number(
-            plays["customer_id"].to_numpy(), track_id, plays["state"], plays["artist"]
+            plays["customer_id"].to_numpy(), track_id, enriched.zip[in_time], plays["artist"]
         )
         played = plays["played_at"].to_physical().to_numpy()
         found = self._chains.find(numbered.with_track, len(self._with_track), played)
@@ -245,18 +251,21 @@ def _interests(plays: pl.DataFrame, found: Repeats) -> pl.DataFrame:
     )
 
 
-def _kept(events: pl.DataFrame, identity: NDArray[np.uint64]) -> pl.DataFrame:
+def _kept(
+    events: pl.DataFrame, identity: NDArray[np.uint64], zips: NDArray[np.int64] | None = None
+) -> pl.DataFrame:
+    """KEPT of accepted events; plays come with their zips."""
     columns = [
         events["customer_id"],
         pl.Series("identity", identity),
         events["published_at"].to_physical().alias("published_ms"),
     ]
-    if "track_id" in events.columns:
+    if zips is not None:
         columns += [
             events["track_id"],
             events["played_at"].to_physical().alias("played_ms"),
             events["is_mobile"],
-            events["zip"].cast(pl.Int32),
+            pl.Series("zip", zips.astype(np.int32)),
         ]
     else:
         columns += [

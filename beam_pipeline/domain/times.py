@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_DAYS_BEFORE_MONTH = np.array([0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334])
-_DAYS_IN_MONTH = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+_DAYS_BEFORE_MONTH = np.array([0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334], np.int32)
+_DAYS_IN_MONTH = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], np.int32)
 _DAYS_TO_EPOCH = 719_162
 """Days from 0001-01-01 to 1970-01-01."""
 
@@ -30,7 +30,7 @@ def parse_times(texts: Sequence[str]) -> Instants:
     n = len(texts)
     found = Instants(np.zeros(n, np.int64), np.zeros(n, np.int8), np.zeros(n, np.bool_))
     lengths = np.fromiter(map(len, texts), np.int64, n)
-    for length in np.unique(lengths):
+    for length in set(lengths.tolist()):
         if length < _SHORTEST:
             continue
         rows = np.flatnonzero(lengths == length)
@@ -39,8 +39,10 @@ def parse_times(texts: Sequence[str]) -> Instants:
         if not joined.isascii():
             joined = "".join(text if text.isascii() else "?" * int(length) for text in same)
         grid = np.frombuffer(joined.encode("ascii"), np.uint8).reshape(len(rows), int(length))
-        for column, part in zip(found, _parse_grid(np.ascontiguousarray(grid.T)), strict=True):
-            column[rows] = part
+        parsed = _parse_grid(np.ascontiguousarray(grid.T))
+        if len(rows) == n:
+            return parsed
+        found.ms[rows], found.local_hour[rows], found.valid[rows] = parsed
     return found
 
 
@@ -49,8 +51,8 @@ def _parse_grid(text: NDArray[np.uint8]) -> Instants:
     length = len(text)
     digits = text - np.uint8(48)
 
-    def number(start: int, count: int) -> NDArray[np.int64]:
-        value = digits[start].astype(np.int64)
+    def number(start: int, count: int) -> NDArray[np.int32]:
+        value = digits[start].astype(np.int32)
         for place in range(start + 1, start + count):
             value = value * 10 + digits[place]
         return value
@@ -72,7 +74,7 @@ def _parse_grid(text: NDArray[np.uint8]) -> Instants:
     before = year - 1
     days = before * 365 + before // 4 - before // 100 + before // 400 - _DAYS_TO_EPOCH
     days += _DAYS_BEFORE_MONTH[safe_month] + (leap & (safe_month > 2)) + day - 1
-    ms = ((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000
+    ms = days.astype(np.int64) * 86_400_000 + ((hour * 60 + minute) * 60 + second) * 1000
     fraction_ms, fraction_valid = _fraction(text, digits, end)
     offset_minutes, offset_valid = _offset(text, digits, utc)
     return Instants(

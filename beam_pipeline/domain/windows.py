@@ -27,23 +27,58 @@ _ONE = np.uint64(1)
 _SIX = np.uint64((1 << SLIDING_BUCKETS) - 1)
 
 
+class Halo(NamedTuple):
+    """The plays whose bucket also stands in the mask of a block beside their own."""
+
+    row: NDArray[np.int64]
+    """int64 [m], in rising order."""
+    block: NDArray[np.int64]
+    """int64 [m], the place of the block beside, in `Moments.blocks`."""
+    bit: NDArray[np.uint64]
+    """uint64 [m], the bucket's bit there."""
+
+
 class Moments(NamedTuple):
     """Where the plays of a call lie in the masks; the same for everything that is counted."""
 
+    blocks: list[int]
+    """Every block that is touched."""
     block: NDArray[np.int64]
-    place: NDArray[np.int64]
-    """int64 [n], the place of the play's bucket in its own block's mask."""
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    """Rows whose bucket also stands in the halo of the block before, and after."""
+    """int64 [n], the place of each play's own block in `blocks`."""
+    place: NDArray[np.uint64]
+    """uint64 [n], the place of the play's bucket in its own block's mask."""
+    bit: NDArray[np.uint64]
+    """uint64 [n], the bit of that place."""
+    halos: tuple[Halo, ...]
 
     @classmethod
     def of(cls, bucket: NDArray[np.int64]) -> Moments:
         """The moments of buckets floor(played_at / 5 min), int64 [n]."""
-        block, place = np.divmod(bucket, _OWN)
-        place += _HALO
-        left, right = np.flatnonzero(place < 2 * _HALO), np.flatnonzero(place >= _OWN)
-        return cls(block, place, left, right)
+        block = bucket // _OWN
+        place = (bucket - block * _OWN + _HALO).view(np.uint64)
+        bit = _ONE << place
+        sides = (
+            (np.flatnonzero(place < 2 * _HALO), -1, _to_the_left),
+            (np.flatnonzero(place >= _OWN), 1, _to_the_right),
+        )
+        beside = [(rows, block[rows] + step, moved) for rows, step, moved in sides if len(rows)]
+        blocks = _distinct([block, *(blocks for _, blocks, _ in beside)])
+        known = np.array(blocks, np.int64)
+        halos = [
+            Halo(rows, np.searchsorted(known, there), moved(bit[rows]))
+            for rows, there, moved in beside
+        ]
+        return cls(blocks, np.searchsorted(known, block), place, bit, tuple(halos))
+
+
+def _distinct(parts: list[NDArray[np.int64]]) -> list[int]:
+    """The numbers that occur, in rising order."""
+    found: set[int] = set()
+    for part in parts:
+        if len(part):
+            low, high = int(part.min()), int(part.max())
+            found |= {low, high} if high - low < 2 else set(np.unique(part).tolist())
+    return sorted(found)
 
 
 class Entered(NamedTuple):
@@ -72,36 +107,25 @@ class Heard:
             size: all numbers are below it.
             moments: of the same plays.
         """
-        slot = self._slot_of(moments, size)
-        width = self._masks.shape[1]
+        start = self._starts(moments.blocks, size)
         masks = self._masks.reshape(-1)
-        bit = _ONE << moments.place.view(np.uint64)
-        own = slot(moments.block) * width + pair
-        halos = [
-            (rows, slot(moments.block[rows] + step) * width + pair[rows], moved(bit[rows]))
-            for rows, step, moved in (
-                (moments.left, -1, _to_the_left),
-                (moments.right, 1, _to_the_right),
-            )
-            if len(rows)
-        ]
+        own = start[moments.block] + pair
+        held = masks.take(own)
+        pending = np.flatnonzero((held & moments.bit) == 0)
         found, sliding = [], []
-        pending = np.flatnonzero((masks[own] & bit) == 0)
         while len(pending):
-            leads = self._firsts.of(pair[pending], size)
+            leads = self._firsts.of(pair.take(pending), size)
             turn, pending = pending[leads], pending[~leads]
-            before = masks[own[turn]]
-            after = before | bit[turn]
-            masks[own[turn]] = after
-            if halos:
-                in_turn = np.zeros(len(pair), np.bool_)
-                in_turn[turn] = True
-            for rows, place, marks in halos:
-                masks[place[in_turn[rows]]] |= marks[in_turn[rows]]
+            place, bit = own.take(turn), moments.bit.take(turn)
+            before = masks.take(place)
+            after = before | bit
+            masks[place] = after
+            for halo in moments.halos:
+                _mark_beside(masks, halo, start, pair, turn)
             new = _windows(after) & ~_windows(before)
             found.append(turn)
-            sliding.append((new >> moments.place[turn].view(np.uint64)) & _SIX)
-            pending = pending[(masks[own[pending]] & bit[pending]) == 0]
+            sliding.append((new >> moments.place.take(turn)) & _SIX)
+            pending = pending[(masks.take(own.take(pending)) & moments.bit.take(pending)) == 0]
         if len(found) == 1:
             return Entered(found[0], sliding[0].view(np.int64))
         return Entered(
@@ -109,13 +133,10 @@ class Heard:
             np.concatenate([np.empty(0, np.uint64), *sliding]).view(np.int64),
         )
 
-    def _slot_of(self, moments: Moments, size: int) -> _SlotOf:
-        """Room for every block that these plays touch, and for `size` pairs."""
-        blocks = set(np.unique(moments.block).tolist())
-        blocks |= set((np.unique(moments.block[moments.left]) - 1).tolist())
-        blocks |= set((np.unique(moments.block[moments.right]) + 1).tolist())
-        for block in sorted(blocks - self._slots.keys()):
-            self._slots[block] = len(self._slots)
+    def _starts(self, blocks: list[int], size: int) -> NDArray[np.int64]:
+        """Where the masks of each of these blocks begin; there is room for `size` pairs."""
+        for block in blocks:
+            self._slots.setdefault(block, len(self._slots))
         rows, width = self._masks.shape
         if len(self._slots) > rows or size > width:
             grown = np.zeros(
@@ -127,20 +148,24 @@ class Heard:
             )
             grown[:rows, :width] = self._masks
             self._masks = grown
-        return _SlotOf(self._slots, sorted(blocks))
+        return np.array([self._slots[block] * self._masks.shape[1] for block in blocks], np.int64)
 
 
-class _SlotOf:
-    """The slot of each block of a call."""
-
-    def __init__(self, slots: dict[int, int], blocks: list[int]) -> None:
-        self._blocks = np.array(blocks, np.int64)
-        self._slots = np.array([slots[block] for block in blocks], np.int64)
-
-    def __call__(self, block: NDArray[np.int64]) -> NDArray[np.int64]:
-        if len(self._blocks) == 1:
-            return np.full(len(block), self._slots[0])
-        return self._slots[np.searchsorted(self._blocks, block)]
+def _mark_beside(
+    masks: NDArray[np.uint64],
+    halo: Halo,
+    start: NDArray[np.int64],
+    pair: NDArray[np.int64],
+    turn: NDArray[np.int64],
+) -> None:
+    """Mark the plays of a turn, no two of one pair, in the masks of the blocks beside theirs."""
+    row, block, bit = halo
+    if len(row) < len(pair):
+        at = np.minimum(np.searchsorted(row, turn), len(row) - 1)
+        at = at[row.take(at) == turn]
+    else:
+        at = turn
+    masks[start[block.take(at)] + pair.take(row.take(at))] |= bit.take(at)
 
 
 def _to_the_left(bit: NDArray[np.uint64]) -> NDArray[np.uint64]:
