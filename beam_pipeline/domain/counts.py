@@ -194,7 +194,7 @@ class Counts:
         """The label of each row's key, null but for LABELLED."""
         labelled = np.isin(self._dimension[rows], [DIMENSIONS.index(name) for name in LABELLED])
         return pl.select(
-            pl.when(pl.Series(labelled)).then(self._texts.gather(rows)).alias("label")
+            pl.when(pl.Series(labelled)).then(self._texts[rows]).alias("label")
         ).to_series()
 
     def _rings(self) -> tuple[_Ring, ...]:
@@ -216,7 +216,7 @@ class Counts:
             row[key[fresh] - before] = fresh
             self._dimension = np.concatenate((self._dimension, dimension[row]))
             self._value = np.concatenate((self._value, value[row]))
-            named = _texts(dimension[row], value[row], delta["label"].gather(row))
+            named = _texts(dimension[row], value[row], delta["label"][row])
             self._texts = pl.concat([self._texts, named], rechunk=True)
         return key
 
@@ -252,7 +252,7 @@ class Counts:
         numbers = self._keys.add(self._dimension[kept].astype(np.int64), self._value[kept])
         kept = kept[np.argsort(numbers)]
         self._dimension, self._value = self._dimension[kept], self._value[kept]
-        self._texts = self._texts.gather(kept)
+        self._texts = self._texts[kept]
         for ring in self._rings():
             ring.cells = ring.cells[:, kept]
 
@@ -287,8 +287,8 @@ class Counts:
             [
                 ends[:1].new_from_index(0, len(row)).alias("window_start"),
                 ends[1:].new_from_index(0, len(row)).alias("window_end"),
-                _DIMENSION_NAMES.gather(self._dimension[row]).alias("dimension"),
-                self._texts.gather(row).alias("key"),
+                _DIMENSION_NAMES[self._dimension[row]].alias("dimension"),
+                self._texts[row].alias("key"),
                 pl.Series("plays", counted),
                 pl.Series("listeners", listeners.astype(np.int64)),
             ]
@@ -303,7 +303,7 @@ class Counts:
 def _texts(dimension: NDArray[np.uint8], value: NDArray[np.int64], label: pl.Series) -> pl.Series:
     """The key of each cell as it stands in LISTENING."""
     first = _FIRST_CODED[dimension]
-    coded = _CODED_TEXTS.gather(np.where(first < 0, len(_CODED_TEXTS) - 1, first + value))
+    coded = _CODED_TEXTS[np.where(first < 0, len(_CODED_TEXTS) - 1, first + value)]
     numbers = pl.Series(value).cast(pl.String)
     known = coded.zip_with(coded.is_not_null(), numbers)
     return label.zip_with(label.is_not_null(), known)

@@ -89,7 +89,8 @@ class Labels:
 
     def codes(self, texts: pl.Series) -> NDArray[np.int64]:
         """The number of each text, int64 [n]; null counts as `unknown`."""
-        coded = texts.fill_null(UNKNOWN).cast(self._dtype)
+        named = texts.fill_null(UNKNOWN) if texts.null_count() else texts
+        coded = named.cast(self._dtype)
         codes = coded.to_physical().to_numpy().astype(np.int64)
         if len(codes) and int(codes.max()) >= len(self._known):
             more = int(codes.max()) + 64
@@ -186,7 +187,8 @@ def _labels(facets: list[Facet], first: list[NDArray[np.int64]]) -> pl.Series:
         if facet.label is None:
             bare += len(rows)
         else:
-            named = facet.label.gather(rows).fill_null(UNKNOWN)
+            named = facet.label[rows]
+            named = named.fill_null(UNKNOWN) if named.null_count() else named
             parts += [_NO_LABEL.new_from_index(0, bare), named]
             bare = 0
     return pl.concat([*parts, _NO_LABEL.new_from_index(0, bare)])

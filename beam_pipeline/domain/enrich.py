@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from beam_pipeline.domain import schemas
 from beam_pipeline.domain.events import LATE_AFTER_MS
 from beam_pipeline.domain.references import Places, References
+from beam_pipeline.domain.times import epoch_ms
 
 _AGE_BAND_STARTS = np.array([18, 25, 35, 45, 55, 65])
 _GENDERS, _LEVELS, _CAMPAIGNS, _AGE_BANDS = (
@@ -42,7 +43,7 @@ class Enriched(NamedTuple):
 
 def age_band_code(age: pl.Series) -> NDArray[np.int64]:
     """The place of each age in AGE_BANDS, int64 [n]; null gives len(AGE_BANDS)."""
-    filled = age.fill_null(-1).to_numpy()
+    filled = _filled(age)
     code = np.searchsorted(_AGE_BAND_STARTS, filled, side="right")
     return np.where(filled < 0, len(schemas.AGE_BANDS), code)
 
@@ -56,12 +57,12 @@ def enrich(raw: pl.DataFrame, references: References, places: Places) -> Enriche
     level = _codes(customers["level"], len(_LEVELS) - 1)
     age_band = age_band_code(customers["age"])
     known_customer, known_track = customers["known"].to_numpy(), tracks["known"].to_numpy()
-    lateness = raw["published_at"].to_physical() - raw["played_at"].to_physical()
+    lateness = epoch_ms(raw["published_at"]) - epoch_ms(raw["played_at"])
     plays = pl.DataFrame(
         [
             *(raw[name] for name in _SENT),
-            places.state.gather(zips).alias("state"),
-            places.location.gather(zips).alias("location"),
+            places.state[zips].alias("state"),
+            places.location[zips].alias("location"),
             tracks["title"],
             tracks["artist"],
             tracks["length_s"],
@@ -71,7 +72,7 @@ def enrich(raw: pl.DataFrame, references: References, places: Places) -> Enriche
             _decoded("level", level, _LEVELS),
             _decoded("campaign", _codes(customers["campaign"], len(_CAMPAIGNS) - 1), _CAMPAIGNS),
             raw["published_at"],
-            (lateness > LATE_AFTER_MS).alias("is_late"),
+            pl.Series("is_late", lateness > LATE_AFTER_MS),
             pl.Series("joined", known_customer.astype(np.int8) + known_track.astype(np.int8)),
             raw[schemas.PUBLISH_TIME],
         ]
@@ -81,9 +82,15 @@ def enrich(raw: pl.DataFrame, references: References, places: Places) -> Enriche
 
 def _codes(codes: pl.Series, known: int) -> NDArray[np.int64]:
     """Codes as int64 [n]; null and a code that is not below `known` give `known`."""
-    filled = codes.fill_null(-1).to_numpy().astype(np.int64)
+    filled = _filled(codes)
     return np.where((filled < 0) | (filled >= known), known, filled)
 
 
 def _decoded(name: str, codes: NDArray[np.int64], names: pl.Series) -> pl.Series:
-    return names.gather(codes).alias(name)
+    return names[codes].alias(name)
+
+
+def _filled(numbers: pl.Series) -> NDArray[np.int64]:
+    """Numbers as int64 [n], -1 for null."""
+    known = numbers.fill_null(-1) if numbers.null_count() else numbers
+    return known.to_numpy().astype(np.int64)

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from beam_pipeline.domain.readers import Reader
 from beam_pipeline.domain.schemas import HEALTH, TIMESTAMP
+from beam_pipeline.domain.times import epoch_ms
 
 COUNTERS = tuple(name for name in HEALTH if name != "minute")
 _MINUTE_MS = 60_000
@@ -75,7 +76,7 @@ Sums = dict[int, tuple[int, ...]]
 def _sums(parts: Sequence[pl.DataFrame], sums: Sums) -> Sums:
     """Add frames, which have few rows, to sums by minute."""
     for part in parts:
-        minutes = part["minute"].to_physical().to_list()
+        minutes = epoch_ms(part["minute"]).tolist()
         rows = zip(*(part[name].to_list() for name in COUNTERS), strict=True)
         for minute, row in zip(minutes, rows, strict=True):
             held = sums.get(minute)
@@ -109,7 +110,7 @@ class Minutes:
         """Add a HEALTH frame."""
         _sums([delta], self._sums)
         for minutes in self._unread.values():
-            minutes.update(delta["minute"].to_physical().to_list())
+            minutes.update(epoch_ms(delta["minute"]).tolist())
 
     def changed(self, reader: Reader) -> pl.DataFrame:
         """The rows that changed since this reader's last call."""

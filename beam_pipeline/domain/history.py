@@ -17,6 +17,7 @@ from beam_pipeline.domain import health
 from beam_pipeline.domain.dedup import DEDUP_HORIZON
 from beam_pipeline.domain.references import Places, References
 from beam_pipeline.domain.shard import KEPT, Outcome, Shard
+from beam_pipeline.domain.times import epoch_ms
 
 RETENTION = DEDUP_HORIZON + timedelta(minutes=30)
 PRUNE_EVERY = timedelta(hours=3)
@@ -94,7 +95,7 @@ class History:
 
         A frame that spans much time, as a quiet site's backlog does, is taken in steps of it.
         """
-        times = [frame["published_at"].to_physical().to_numpy() for frame in (plays, ad_events)]
+        times = [epoch_ms(frame["published_at"]) for frame in (plays, ad_events)]
         known = np.concatenate(times)
         if not len(known) or known.max() - known.min() < _STEP_MS:
             return self._process(plays, ad_events)

@@ -37,7 +37,7 @@ def profiles(plays: pl.DataFrame) -> pl.DataFrame:
         )
         .sort("customer_id", "day")
     )
-    bitmaps = [_bitmap(tracks.to_list()) for tracks in grouped["tracks"]]
+    bitmaps = [_bitmap(tracks) for tracks in grouped["tracks"].to_list()]
     return grouped.with_columns(pl.Series("tracks", bitmaps, dtype=pl.Binary)).cast(PROFILES)
 
 

@@ -23,6 +23,7 @@ from beam_pipeline.domain.hashing import hash_strings
 from beam_pipeline.domain.index import Ids, Index
 from beam_pipeline.domain.references import Places, References
 from beam_pipeline.domain.repeats import PlayChains, Repeats
+from beam_pipeline.domain.times import epoch_ms
 from beam_pipeline.domain.windows import BUCKET_MS, Entered, Heard, Moments
 
 _PLAY_SEED, _AD_SEED = 1, 2
@@ -148,7 +149,7 @@ class Shard:
         accepted = self._identities.accept(
             events["customer_id"].to_numpy(),
             identity,
-            events["published_at"].to_physical().to_numpy(),
+            epoch_ms(events["published_at"]),
         )
         return accepted, identity
 
@@ -198,7 +199,7 @@ class Shard:
         numbered = self._number(
             plays["customer_id"].to_numpy(), track_id, enriched.zip[in_time], plays["artist"]
         )
-        played = plays["played_at"].to_physical().to_numpy()
+        played = epoch_ms(plays["played_at"])
         found = self._chains.find(numbered.with_track, len(self._with_track), played)
         bucket = played // BUCKET_MS
         entered = self._hear(numbered, is_mobile, bucket)
@@ -238,9 +239,7 @@ def _rows(frame: pl.DataFrame, flags: NDArray[np.bool_]) -> pl.DataFrame:
 def _interests(plays: pl.DataFrame, found: Repeats) -> pl.DataFrame:
     if not len(found.row):
         return schemas.INTERESTS.to_frame()
-    named = [
-        plays[name].gather(found.row) for name in ("customer_id", "track_id", "title", "artist")
-    ]
+    named = [plays[name][found.row] for name in ("customer_id", "track_id", "title", "artist")]
     return pl.DataFrame(
         [
             *named,
@@ -258,12 +257,12 @@ def _kept(
     columns = [
         events["customer_id"],
         pl.Series("identity", identity),
-        events["published_at"].to_physical().alias("published_ms"),
+        pl.Series("published_ms", epoch_ms(events["published_at"])),
     ]
     if zips is not None:
         columns += [
             events["track_id"],
-            events["played_at"].to_physical().alias("played_ms"),
+            pl.Series("played_ms", epoch_ms(events["played_at"])),
             events["is_mobile"],
             pl.Series("zip", zips.astype(np.int32)),
         ]
@@ -284,7 +283,7 @@ def _play_health(
         return spread_out
 
     return health.tally(
-        plays["published_at"].to_physical().to_numpy(),
+        epoch_ms(plays["published_at"]),
         accepted=accepted,
         duplicate=~accepted,
         late=spread(enriched.plays["is_late"].to_numpy()),
@@ -295,7 +294,7 @@ def _play_health(
 
 def _ad_health(ad_events: pl.DataFrame, accepted: NDArray[np.bool_]) -> pl.DataFrame:
     return health.tally(
-        ad_events["published_at"].to_physical().to_numpy(),
+        epoch_ms(ad_events["published_at"]),
         accepted=accepted,
         duplicate=~accepted,
         late=accepted & ad_events["is_late"].to_numpy(),

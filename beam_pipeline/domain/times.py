@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 _DAYS_BEFORE_MONTH = np.array([0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334], np.int32)
@@ -14,6 +15,11 @@ _DAYS_TO_EPOCH = 719_162
 """Days from 0001-01-01 to 1970-01-01."""
 
 _SHORTEST = len("2026-01-01T00:00:00Z")
+
+
+def epoch_ms(moments: pl.Series) -> NDArray[np.int64]:
+    """A TIMESTAMP column without nulls as ms since the epoch, int64 [n]; nothing is copied."""
+    return moments.to_numpy().view(np.int64)
 
 
 class Instants(NamedTuple):

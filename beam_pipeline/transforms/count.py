@@ -33,7 +33,7 @@ from apache_beam.utils.timestamp import Timestamp
 
 from beam_pipeline.domain.counts import Counts
 from beam_pipeline.domain.readers import Reader
-from beam_pipeline.transforms.frames import Change, ChangeCoder, Rows
+from beam_pipeline.transforms.frames import KEYED_CHANGE, Change, ChangeCoder, Rows, typed
 
 _LEDGER = "ledger"
 _COMPACT_AFTER = 300_000
@@ -72,7 +72,7 @@ class Count(beam.PTransform):
 
     def expand(self, changes: PCollection[tuple[int, Change]]) -> CountCollections:
         """Choose the shell by whether the input ends."""
-        changes.element_type = typehints.Tuple[int, Change]
+        typed(changes, KEYED_CHANGE)
         if changes.is_bounded:
             rows = (
                 changes
@@ -83,7 +83,9 @@ class Count(beam.PTransform):
         outputs = changes | "Running sum" >> beam.ParDo(
             _RunningSumFn(self._pace, secrets.token_hex(8))
         ).with_outputs(_LEDGER, main="live")
-        return CountCollections(live=outputs["live"], ledger=outputs[_LEDGER])
+        return CountCollections(
+            live=typed(outputs["live"], Rows), ledger=typed(outputs[_LEDGER], Rows)
+        )
 
 
 def _rows(counts: Counts, reader: Reader) -> Iterable[Rows]:

@@ -16,7 +16,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from beam_pipeline.domain.counts import no_delta
 from beam_pipeline.domain.decode import Decoded, decode
 from beam_pipeline.domain.lines import Block
-from beam_pipeline.transforms.frames import ONE_KEY, Change, Events, Rows
+from beam_pipeline.transforms.frames import KEYED_CHANGE, ONE_KEY, Change, Events, Rows, typed
 
 _ROWS, _CHANGES, _VERDICTS = "rows", "changes", "verdicts"
 
@@ -45,9 +45,9 @@ class Decode(beam.PTransform):
             _ROWS, _CHANGES, _VERDICTS, main="events"
         )
         return DecodedCollections(
-            events=outputs["events"],
-            rows=outputs[_ROWS],
-            changes=outputs[_CHANGES],
+            events=typed(outputs["events"], Events),
+            rows=typed(outputs[_ROWS], Rows),
+            changes=typed(outputs[_CHANGES], KEYED_CHANGE),
             verdicts=outputs[_VERDICTS],
         )
 

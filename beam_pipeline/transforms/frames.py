@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import polars as pl
-from apache_beam import coders
+from apache_beam import coders, typehints
 from apache_beam.coders.typecoders import registry
+from apache_beam.pvalue import PCollection
 
 ONE_KEY = 0
 
@@ -38,6 +39,15 @@ class Rows:
 
     dataset: str
     frame: pl.DataFrame
+
+
+KEYED_CHANGE = typehints.Tuple[int, Change]
+
+
+def typed(output: PCollection, kind: object) -> PCollection:
+    """An output by its tag, with the type that it lost: without it frames would be pickled."""
+    output.element_type = kind
+    return output
 
 
 class FrameCoder(coders.Coder):

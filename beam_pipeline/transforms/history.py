@@ -28,7 +28,15 @@ from beam_pipeline.domain.history import History, MemoryStorage
 from beam_pipeline.domain.profiles import PROFILED, profiles
 from beam_pipeline.domain.references import Places, References
 from beam_pipeline.domain.shard import KEPT, Outcome, Shard
-from beam_pipeline.transforms.frames import ONE_KEY, Change, Events, FrameCoder, Rows
+from beam_pipeline.transforms.frames import (
+    KEYED_CHANGE,
+    ONE_KEY,
+    Change,
+    Events,
+    FrameCoder,
+    Rows,
+    typed,
+)
 from beam_pipeline.transforms.resources import Opens, opened
 
 _CHANGES = "changes"
@@ -68,7 +76,9 @@ class TrackHistory(beam.PTransform):
             outputs = events | "History of shards" >> _outputs(
                 _HistoryFn(self._references, self._places, secrets.token_hex(8))
             )
-        return HistoryCollections(rows=outputs["rows"], changes=outputs[_CHANGES])
+        return HistoryCollections(
+            rows=typed(outputs["rows"], Rows), changes=typed(outputs[_CHANGES], KEYED_CHANGE)
+        )
 
 
 def _outputs(fn: beam.DoFn) -> beam.PTransform:
