@@ -11,7 +11,7 @@ SYSTEM_PYTHON = $(shell for name in python3 python3.12 python3.13 python3.11 /us
 	&& echo "$$name" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo train prove test test-spark check down clean lock
+.PHONY: help setup demo train prove bench test test-spark check down clean lock
 
 help: ## list every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ setup: ## make the environments and fetch the jars; the targets below do it by t
 
 demo: setup ## the whole thing, live, until Ctrl-C; FOR=60 plays 60 s, then reconciles and ends
 	@$(VENV)/python -m infra.local demo $(if $(FOR),--for $(FOR)) $(ARGS)
+
+bench: setup ## how fast it is on this machine, as one table; ARGS="--only core" measures a part
+	@$(VENV)/python -m tests.bench $(ARGS)
 
 prove: setup ## a faulty day through the whole system, graded against what the simulator knows
 	@$(VENV)/python -m tests.prove $(ARGS)

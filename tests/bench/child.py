@@ -1,0 +1,76 @@
+"""One measure in a process of its own: `python -m tests.bench.child NAME …` prints it as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+from beam_pipeline.domain.decode import decode
+from beam_pipeline.edges.lookups import FileReferences
+from beam_pipeline.edges.places import ZipPlaces
+from beam_pipeline.transforms.resources import opened
+from tests.bench import per_event, whole
+from tests.bench.core import Core, frames_of
+from tests.bench.work import Work
+
+Result = dict[str, object]
+
+
+def decoding(work: Work, rows: int) -> Result:
+    """Bytes to validated frames."""
+    frames = list(frames_of(work.blocks(), rows))
+    begun = time.perf_counter()
+    plays = sum(decode(blocks).plays.height for blocks in frames)
+    return {"seconds": time.perf_counter() - begun, "rows": {"plays": plays}}
+
+
+def core(work: Work, rows: int) -> Result:
+    """Bytes to encoded documents; messages are read from the file between the timings."""
+    middle = Core(FileReferences(work.customers, work.tracks).open(), ZipPlaces().open())
+    for blocks in frames_of(work.blocks(), rows):
+        middle.take(blocks)
+    middle.finish()
+    return {"seconds": middle.seconds, "rows": middle.documents}
+
+
+def pipeline(work: Work, rows: int) -> Result:
+    """The whole pipeline; reading the file counts, reference data is opened before."""
+    del rows
+    opened(ZipPlaces())
+    opened(FileReferences(work.customers, work.tracks))
+    begun = time.perf_counter()
+    told = whole.run(work)
+    return {"seconds": time.perf_counter() - begun, "rows": told}
+
+
+def naive(work: Work, rows: int) -> Result:
+    """The pipeline that one would write otherwise."""
+    del rows
+    begun = time.perf_counter()
+    told = per_event.run(work)
+    return {"seconds": time.perf_counter() - begun, "rows": told}
+
+
+MEASURES = {"decode": decoding, "core": core, "pipeline": pipeline, "per-event": naive}
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.child", description=__doc__)
+    parser.add_argument("measure", choices=MEASURES)
+    parser.add_argument("--folder", type=Path, required=True, help="where the work lies")
+    parser.add_argument("--plays", type=int, required=True)
+    parser.add_argument("--rows", type=int, default=10_000, help="of a frame")
+    chosen = parser.parse_args()
+    result = MEASURES[chosen.measure](Work(chosen.folder, chosen.plays), chosen.rows)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({**result, "plays": chosen.plays, "peak_bytes": peak}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
