@@ -62,6 +62,8 @@ def read_outcome(line: bytes, schema: str) -> tuple[MessageOutcome, int]:
 
 def outcomes_frame(found: Sequence[tuple[MessageOutcome, int]]) -> pl.DataFrame:
     """MESSAGES: one row an outcome, in the given order."""
+    if not found:
+        return MESSAGES.to_frame()
     rows = [
         (o.message_id, o.customer_id, o.offer, o.status, o.reason, o.attempts, at)
         for o, at in found

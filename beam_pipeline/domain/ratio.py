@@ -10,7 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import polars as pl
+
+from beam_pipeline.domain.times import epoch_ms
 
 DEFAULT_LIMIT = 0.2
 """Past this share of a minute's events the alarm is raised.
@@ -67,15 +70,21 @@ def verdicts(published: Iterable[pl.Series], rejected: Sequence[tuple[int, str]]
         published: columns of published_at, of lines that are events.
         rejected: published_at, in ms, and reason of each that is none.
     """
-    minutes = [times.to_physical() // _MINUTE_MS for times in published]
-    good = pl.DataFrame({"minute": pl.concat(minutes)}).with_columns(reason=pl.lit(None, pl.String))
-    bad = pl.DataFrame(
-        [(ms // _MINUTE_MS, reason) for ms, reason in rejected],
-        schema={"minute": pl.Int64(), "reason": pl.String()},
-        orient="row",
+    counted: dict[tuple[int, str | None], int] = {}
+    for times in published:
+        minutes, counts = np.unique(epoch_ms(times) // _MINUTE_MS, return_counts=True)
+        for minute, count in zip(minutes.tolist(), counts.tolist(), strict=True):
+            counted[minute, None] = counted.get((minute, None), 0) + count
+    for ms, reason in rejected:
+        fate = ms // _MINUTE_MS, reason
+        counted[fate] = counted.get(fate, 0) + 1
+    return pl.DataFrame(
+        [
+            pl.Series("minute", [minute for minute, _ in counted], pl.Int64),
+            pl.Series("reason", [reason for _, reason in counted], pl.String),
+            pl.Series("count", list(counted.values()), pl.Int64),
+        ]
     )
-    parts = [part.group_by("minute", "reason").len("count") for part in (good, bad)]
-    return pl.concat(parts).cast({"count": pl.Int64()})
 
 
 def total(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
