@@ -12,6 +12,8 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
+from elasticsearch import ApiError
+
 from beam_pipeline.domain.lines import Block
 from tests.bench.stream import Bench, Topic
 from tests.bench.work import EVENTS_A_MESSAGE, LISTENERS, TRACKS
@@ -123,13 +125,19 @@ class _Watch:
             time.sleep(LOOK_S)
 
     def _documents(self, waiting: list[int]) -> list[int]:
-        hits = self._search.search(
-            index="plays-*",
-            size=len(waiting),
-            query={"terms": {"customer_id": [FIRST_MARK + number for number in waiting]}},
-            collapse={"field": "customer_id"},
-            source_includes=["customer_id"],
-        )["hits"]["hits"]
+        """Which of them can be searched; none while an index is just being made (503)."""
+        try:
+            hits = self._search.search(
+                index="plays-*",
+                size=len(waiting),
+                query={"terms": {"customer_id": [FIRST_MARK + number for number in waiting]}},
+                collapse={"field": "customer_id"},
+                source_includes=["customer_id"],
+            )["hits"]["hits"]
+        except ApiError as error:
+            if error.status_code != 503:
+                raise
+            return []
         return [hit["_source"]["customer_id"] - FIRST_MARK for hit in hits]
 
     def _lists(self, waiting: list[int]) -> list[int]:
