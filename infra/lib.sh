@@ -12,6 +12,10 @@
 #   grant…                      one IAM binding
 #   put_secret NAME             a new version from standard input, if it differs
 
+((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || {
+  echo "bash 4.4 or newer is needed; this is $BASH_VERSION." >&2
+  exit 2
+}
 set -euo pipefail
 # Nobody is asked anything half way.
 export CLOUDSDK_CORE_DISABLE_PROMPTS=1
