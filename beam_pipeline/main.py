@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import secrets
 import shutil
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from apache_beam.pvalue import PCollection
 from beam_pipeline.domain.lines import Block
 from beam_pipeline.edges import parquet
 from beam_pipeline.edges.bigquery import BigQueryConfig
+from beam_pipeline.edges.bigquery_loads import BigQueryLoadsConfig
 from beam_pipeline.edges.elasticsearch import ElasticsearchConfig
 from beam_pipeline.edges.files import METER, ReadFiles, open_input, pieces
 from beam_pipeline.edges.lookups import FileReferences, RedisReferences
@@ -145,7 +147,8 @@ def _destinations(settings: Settings, staging: Path | None) -> list[Destination]
         ledger = BigQueryConfig(
             project, dataset, settings.bigquery_endpoint, settings.bigquery_grpc_endpoint
         )
-        found.append(Destination("BigQuery", ledger, keeps_versions=True))
+        once = ledger if settings.streaming else BigQueryLoadsConfig(ledger, secrets.token_hex(8))
+        found.append(Destination("BigQuery", once, keeps_versions=True))
     return found
 
 

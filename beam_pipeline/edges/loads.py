@@ -25,12 +25,13 @@ _ARROW = {
 
 
 def load_parquet(
-    client: bigquery.Client, path: Path, table: str, *, replace: bool = False
+    client: bigquery.Client, path: Path, table: str, *, run: str = "", replace: bool = False
 ) -> bigquery.LoadJob:
     """Load a file into `table`, "project.dataset.table"; returns the job that did it.
 
-    The job's id comes from file and table, so that loading the same file again finds the job done
-    and adds nothing. With `replace` the rows take the place of all that is there, every time.
+    The job's id comes from file, table and `run`, so that loading the same file again finds the job
+    done and adds nothing, even if rows have been deleted since: another `run` loads it anew. With
+    `replace` the rows take the place of all that is there, every time.
     Raises what BigQuery says of a file that it refuses; a later call tries again.
     """
     config = bigquery.LoadJobConfig(
@@ -40,7 +41,7 @@ def load_parquet(
     )
     with path.open("rb") as stream:
         content = hashlib.file_digest(stream, "sha256").hexdigest()
-    identity = "encore-" + hashlib.sha256(f"{table} {content}".encode()).hexdigest()[:32]
+    identity = "encore-" + hashlib.sha256(f"{table} {content} {run}".encode()).hexdigest()[:32]
     with tempfile.TemporaryDirectory() as folder:
         typed = Path(folder) / "rows.parquet"
         _rewrite(path, typed, client.get_table(table).schema)
