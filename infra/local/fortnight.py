@@ -7,12 +7,14 @@
 Made once and kept while most of it lies in the 28 days that features look back on.
 """
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -59,7 +61,10 @@ class Fortnight:
     @classmethod
     def of(cls, folder: Path, today: date) -> "Fortnight":
         """The newest one below `folder` that still serves today, else the one to be made."""
-        made = [cls(kept, date.fromisoformat(kept.name[10:])) for kept in folder.glob(f"{_NAME}*")]
+        made = [
+            cls(kept, date.fromisoformat(kept.name.removeprefix(_NAME)))
+            for kept in folder.glob(f"{_NAME}*")
+        ]
         fit = [one for one in made if ENDED_BEFORE <= today - one.last <= KEPT and one._fits()]
         last = today - ENDED_BEFORE
         newest = max(fit, key=lambda one: one.last, default=None)
@@ -88,15 +93,23 @@ class Fortnight:
 
     def simulate(self, reference: Reference, size: Size, say: Say) -> None:
         """Make the plays, the ad events and the account, unless they are there."""
-        if self.key.exists():
-            return
-        say("simulating a fortnight to learn from (once) …")
+        with _alone(self.folder.parent):
+            if not self.key.exists():
+                say("simulating a fortnight to learn from (once) …")
+                self._simulate(reference, size)
+
+    def close(self, reference: Reference, say: Say) -> None:
+        """Run it through the pipeline and close its days, unless that is done."""
+        with _alone(self.folder.parent):
+            if not self.days.exists():
+                say("running the fortnight through the pipeline and closing its days (once) …")
+                self._close(reference)
+
+    def _simulate(self, reference: Reference, size: Size) -> None:
         root = self.folder.parent
-        for other in root.glob(f"{_NAME}*"):
-            shutil.rmtree(other)
         draft, people = root / "draft", root / "listeners.csv"
-        shutil.rmtree(draft, ignore_errors=True)
-        root.mkdir(parents=True, exist_ok=True)
+        for folder in (draft, *root.glob(f"{_NAME}*")):
+            shutil.rmtree(folder, ignore_errors=True)
         people.write_text("".join(_some_of(reference.customers_file, size.customers)))
         self._run(
             *("simulator", "plays", "--start", str(self.first), "--days", str(DAYS)),
@@ -107,11 +120,7 @@ class Fortnight:
         (draft / "features.txt").write_text(FEATURE_HASH)
         draft.rename(self.folder)
 
-    def close(self, reference: Reference, say: Say) -> None:
-        """Run it through the pipeline and close its days, unless that is done."""
-        if self.days.exists():
-            return
-        say("running the fortnight through the pipeline and closing its days (once) …")
+    def _close(self, reference: Reference) -> None:
         left, draft = self.folder / "left", self.folder / "draft"
         for folder in (left, draft):
             shutil.rmtree(folder, ignore_errors=True)
@@ -152,6 +161,15 @@ def run_logged(launch: Launch, log: Path) -> None:
         done = subprocess.run(command, env=env, stdout=out, stderr=out, cwd=ROOT, check=False)
     if done.returncode not in (0, REFUSED):
         raise SetupFailed(f"{command[2]} failed: {last_error(log)} The whole output is in {log}.")
+
+
+@contextlib.contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Only one process at a time makes a fortnight; a second one waits and finds it made."""
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def today() -> date:
