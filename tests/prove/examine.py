@@ -63,7 +63,6 @@ def _door(expected: Expected) -> Grade:
 
 
 def _grades(expected: Expected, both: list[Held]) -> Iterator[Grade]:
-    copies = "duplicates", expected.duplicates
     for one in both:
         store, health = one.store, one.health
         yield grade("plays", store, expected.plays, one.plays, EVENT)
@@ -72,8 +71,8 @@ def _grades(expected: Expected, both: list[Held]) -> Iterator[Grade]:
         yield grade("window counts", store, expected.listening, one.listening, WINDOW)
         late, found = _late(expected), _late(one)
         yield grade("late", store, late, found, late.columns)
-        duplicates = _counts(health, pl.col("duplicate"))
-        yield grade(*copies[:1], store, copies[1], duplicates, MINUTE, times="count")
+        copies = _counts(health, pl.col("duplicate"))
+        yield grade("duplicates", store, expected.duplicates, copies, MINUTE, times="count")
         yield grade("counters by minute", store, expected.health, health, MINUTE)
         received = _counts(expected.health, pl.col("received"))
         parts = _counts(health, pl.sum_horizontal("accepted", "duplicate", "rejected"))

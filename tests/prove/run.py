@@ -78,13 +78,13 @@ class Plan:
 
 
 @dataclass
-class Watches:
+class Stages:
     """How long each stage took, in seconds."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def of(self, name: str) -> Iterator[None]:
         """Time what happens inside."""
         began = time.monotonic()
         yield
@@ -108,25 +108,25 @@ def prove(plan: Plan, home: Path, ports: Ports) -> Report:
 
 
 def _prove(plan: Plan, system: System) -> Report:
-    clock = Watches()
+    stages = Stages()
     beside = strays.strays(plan.seed, plan.events, plan.start, plan.length)
-    with clock.stage("starting"):
+    with stages.of("starting"):
         system.start_services()
         stores = Stores(system.stack.endpoints)
     try:
         with Heartbeat(system.stack.ports.pubsub), Watch(stores) as watch:
-            with clock.stage("loading"):
+            with stages.of("loading"):
                 caller = system.start_parts(stores)
-            with clock.stage("posting"):
+            with stages.of("posting"):
                 _post(plan, system, caller, beside, watch)
             expected = Expected.read(system.key, beside)
             if expected.summary["unsure_events"]:
                 raise ServiceFailed(UNSURE.format(expected.summary["unsure_events"]))
-            with clock.stage("settling"):
+            with stages.of("settling"):
                 system.settle(watch, expected.summary, SETTLE_S)
-        with clock.stage("closing the days"):
+        with stages.of("closing the days"):
             _close_days(system, expected)
-        with clock.stage("grading"):
+        with stages.of("grading"):
             system.display.step("reading every store back whole, and grading it")
             findings = examine(expected, stores, system.stack.endpoints)
     finally:
@@ -138,7 +138,7 @@ def _prove(plan: Plan, system: System) -> Report:
         reasons=findings.reasons,
         minutes=findings.minutes,
         struck=expected.struck(),
-        seconds=clock.seconds,
+        seconds=stages.seconds,
     )
 
 
