@@ -11,7 +11,7 @@ SYSTEM_PYTHON = $(shell for name in python3 python3.12 python3.13 python3.11 /us
 	&& echo "$$name" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo train prove bench test test-spark check down clean lock
+.PHONY: help setup demo train prove bench test soak test-spark check down clean lock
 
 help: ## list every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test: setup ## the test suite, with the services it needs; FILTER="-k words" or 
 test-spark: setup ## the Spark trainer against scikit-learn's; the first time fetches Spark
 	@$(VENV)/python -m infra.local setup --spark
 	@$(VENV)/python -m pytest -rP tests/training/test_mllib.py $(FILTER)
+
+soak: setup ## 20 minutes under load with outages and a kill: flat memory, exact stores; MINUTES=5 is less
+	@$(VENV)/python -m tests.soak --minutes $(or $(MINUTES),20)
 
 check: setup ## lint, formatting, types, and the direction of imports
 	@$(VENV)/ruff check .

@@ -15,6 +15,7 @@ Two readings that the design leaves open are fixed here:
 from __future__ import annotations
 
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -108,7 +109,10 @@ class Stores:
                 times.setdefault(key, []).append(play["played_at"])
         found = {}
         for key, played in times.items():
-            counts = {t: sum(t - REPEAT_WINDOW <= other <= t for other in played) for t in played}
+            played.sort()
+            counts = {
+                t: bisect_right(played, t) - bisect_left(played, t - REPEAT_WINDOW) for t in played
+            }
             qualifying = [t for t in played if counts[t] >= REPEATS]
             if qualifying:
                 peak = max(counts[t] for t in qualifying)

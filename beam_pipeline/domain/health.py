@@ -21,8 +21,12 @@ COUNTERS = tuple(name for name in HEALTH if name != "minute")
 _MINUTE_MS = 60_000
 _SPAN = 64
 
-REMEMBERED = timedelta(days=7)
-"""How far behind the newest a minute is remembered: as long as Pub/Sub retains its messages."""
+REMEMBERED = timedelta(days=7) // timedelta(minutes=1)
+"""How many minutes are remembered, the newest: as long as Pub/Sub retains its messages.
+
+Counted, not measured from the newest: one message that says it is of the year 9999 takes one place
+and makes nothing else forgotten.
+"""
 
 
 def tally(published_ms: ArrayLike, **counters: ArrayLike) -> pl.DataFrame:
@@ -116,7 +120,7 @@ class Minutes:
         """The rows that changed since this reader's last call."""
         rows = _frame({minute: self._sums[minute] for minute in self._unread[reader]})
         self._unread[reader].clear()
-        if self._sums and not any(self._unread.values()):
-            oldest = max(self._sums) - REMEMBERED // timedelta(milliseconds=1)
-            self._sums = {minute: row for minute, row in self._sums.items() if minute > oldest}
+        if len(self._sums) > REMEMBERED and not any(self._unread.values()):
+            newest = sorted(self._sums)[-REMEMBERED:]
+            self._sums = {minute: self._sums[minute] for minute in newest}
         return rows

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
@@ -28,8 +28,8 @@ lost for days and nobody be told.
 LEAST_EVENTS = 1_000
 """A minute with fewer events raises no alarm: one phone with a fault can be a fifth of it."""
 
-REMEMBERED = timedelta(hours=1)
-"""How far behind the newest a minute is remembered, for events that come later."""
+REMEMBERED = 60
+"""How many minutes are remembered, the newest, for events that come later."""
 
 TOP_REASONS = 3
 
@@ -88,10 +88,10 @@ def verdicts(published: Iterable[pl.Series], rejected: Sequence[tuple[int, str]]
 
 
 def total(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """The sum of VERDICTS frames, without minutes that lie further back than is remembered."""
+    """The sum of VERDICTS frames over the minutes that are remembered."""
     summed = pl.concat([VERDICTS.to_frame(), *parts]).group_by("minute", "reason").sum()
-    oldest = pl.col("minute").max() - REMEMBERED // timedelta(minutes=1)
-    return summed.filter(pl.col("minute") >= oldest)
+    newest = summed["minute"].unique().top_k(REMEMBERED)
+    return summed.filter(pl.col("minute").is_in(newest.implode()))
 
 
 def alarms(summed: pl.DataFrame, limit: float) -> list[Alarm]:

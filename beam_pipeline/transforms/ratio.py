@@ -60,13 +60,14 @@ class WatchRatio(beam.PTransform):
         return verdicts | "Running ratio" >> beam.ParDo(_RunningRatioFn(self._limit, self._pace))
 
 
-class _Bell:
+class Bell:
     """Logs alarms and counts them."""
 
     def __init__(self) -> None:
         self._raised = Metrics.counter("decode", "dead_letter_ratio_alarms")
 
     def ring(self, raised: list[Alarm]) -> list[Alarm]:
+        """One line each at the level of a warning; gives them back."""
         for alarm in raised:
             log.warning("%s", alarm)
         self._raised.inc(len(raised))
@@ -80,7 +81,7 @@ class _JudgeFn(beam.DoFn):
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
-        self._bell = _Bell()
+        self._bell = Bell()
 
     def process(self, element: tuple[int, Iterable[pl.DataFrame]]) -> Iterable[Alarm]:
         summed = pl.concat([VERDICTS.to_frame(), *element[1]]).group_by("minute", "reason").sum()
@@ -106,7 +107,7 @@ class _RunningRatioFn(beam.DoFn):
     def __init__(self, limit: float, pace: Pace) -> None:
         self._limit = limit
         self._pace = pace
-        self._bell = _Bell()
+        self._bell = Bell()
 
     def process(
         self,

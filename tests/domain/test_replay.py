@@ -18,8 +18,8 @@ def play(at: int = NOON, **fields: object) -> bytes:
     return json.dumps(event | {"played_at": rfc3339(at)} | fields).encode()
 
 
-def judged(payload: bytes, now: int = NOON, **attributes: str) -> Judged:
-    return judge(Letter("m:3", payload, KIND | attributes), now)
+def judged(payload: bytes, now_ms: int = NOON, /, **attributes: str) -> Judged:
+    return judge(Letter("m:3", payload, KIND | attributes), now_ms)
 
 
 def test_a_line_that_is_an_event_by_now_is_replayed() -> None:

@@ -9,7 +9,7 @@ from tests.domain.cases import play, stored, total
 from tests.domain.harness import Domain, rows_of
 from tests.oracle import Message
 from tests.oracle_lines import HOUR, MINUTE, TOO_LATE
-from tests.strategies import NOON, REFERENCE
+from tests.strategies import NOON, REFERENCE, messages_of
 
 HALF_HOUR = 30 * MINUTE
 
@@ -104,3 +104,18 @@ def test_ids_at_both_ends_of_int64_are_ids_like_others() -> None:
     held = stored([*events, play("z", NOON, customer_id=0, track_id=0)], shards=2)
     assert held.interests == {(highest, highest): (NOON, NOON, 3)}
     assert rows_of(decode([]).plays) == []
+
+
+def test_a_message_that_says_it_is_of_the_year_9999_makes_no_minute_of_today_forgotten() -> None:
+    far_ms = 253_402_300_740_000
+    domain = Domain(REFERENCE)
+    for message in (
+        *messages_of([play("a", NOON)]),
+        Message("play", far_ms, b"{"),
+        *messages_of([play("b", NOON)]),
+    ):
+        domain.feed([message])
+        domain.write_ledger()
+    held = domain.finish()
+    assert held.health[NOON]["received"] == 2
+    assert held.health[far_ms]["rejected"] == 1

@@ -157,6 +157,7 @@ def ingest_of(system: System) -> Iterator[Function]:
         "ENCORE_TOPIC": system.topic,
         "ENCORE_KEYS": KEYS,
         "ENCORE_SIMULATED_TIME": "1",
+        "ENCORE_RATE_EVENTS": "0",
         "REDIS_URL": system.redis,
     }
     with running("ingest", environ, system.folder) as function:

@@ -58,7 +58,9 @@ class Post:
         return Message(self.kind, int(self.moment.timestamp() * 1000), self.body)
 
 
-def traffic(seed: int, requests: int = 60, minutes: float = 3.0) -> list[Post]:
+def traffic(
+    seed: int, requests: int = 60, minutes: float = 3.0, start: datetime = START
+) -> list[Post]:
     """Requests of about 60 events, `minutes` of simulated time apart.
 
     Bursts of one track, copies of earlier events up to hours later, late and malformed lines,
@@ -68,21 +70,21 @@ def traffic(seed: int, requests: int = 60, minutes: float = 3.0) -> list[Post]:
     sent: list[tuple[datetime, bytes]] = []
     posts = []
     for number in range(requests):
-        moment = START + timedelta(minutes=minutes * number, milliseconds=draw.randrange(1000))
+        moment = start + timedelta(minutes=minutes * number, milliseconds=draw.randrange(1000))
         if number % 6 == 5:
             lines = [_ad(draw, moment, f"a{number}-{k}") for k in range(10)]
             posts.append(Post("ad", moment, tuple(lines), len(lines)))
             continue
         lines = []
         good = 0
+        sent = [(at, line) for at, line in sent if moment - at < timedelta(minutes=80)]
         for k in range(60):
             fate = draw.random()
             if fate < 0.03:
                 lines.append(draw.choice(_BAD))
                 continue
-            copies = [line for at, line in sent if moment - at < timedelta(minutes=80)]
-            if fate < 0.1 and copies:
-                lines.append(draw.choice(copies))
+            if fate < 0.1 and sent:
+                lines.append(draw.choice(sent)[1])
             else:
                 lines.append(_play(draw, moment, f"p{number}-{k}"))
                 sent.append((moment, lines[-1]))

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from beam_pipeline import daily, options
-from beam_pipeline.domain.ratio import Alarm
 from beam_pipeline.training import train, vertex
 from tests.infra_cloud.recording import INFRA, PROJECT, Bench
 
@@ -125,12 +124,6 @@ def test_alerts_and_dashboard_use_metrics_that_there_are() -> None:
     used = set(re.findall(r"logging\.googleapis\.com/user/([a-z_/]+)", text))
     assert used == made
     assert {f"encore/{file.stem}" for file in METRICS} == made
-
-
-def test_the_pipelines_alarm_is_the_line_that_its_metric_waits_for() -> None:
-    (file,) = [file for file in METRICS if file.stem == "dead_letter_alarm"]
-    (phrase,) = re.findall(r'jsonPayload\.message:"(.+?)"', read(file)["filter"])
-    assert phrase in str(Alarm(0, 1_000, 300, (("not_json", 300),), 0.2))
 
 
 def flags(parser: Any) -> dict[str, Any]:

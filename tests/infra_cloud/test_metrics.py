@@ -16,10 +16,12 @@ from typing import Any, cast
 import pytest
 from redis import Redis
 
+from beam_pipeline.domain.ratio import Alarm
 from beam_pipeline.edges.models import ModelsConfig
 from beam_pipeline.edges.redis import Progress
 from beam_pipeline.edges.retry import Outage
 from beam_pipeline.training.report import Report, headline
+from beam_pipeline.transforms.ratio import Bell
 from functions.sms import run as sms_run
 from infra.local.stack import Stack
 from tests.infra_cloud.logql import matches
@@ -104,10 +106,15 @@ def unusable_model(_: Stack) -> None:
         assert ModelsConfig(folder).open().get() is None
 
 
+def alarm(_: Stack) -> None:
+    Bell().ring([Alarm(0, 1_000, 300, (("not_json", 300),), 0.2)])
+
+
 WORKERS: dict[str, Callable[[Stack], None]] = {
     "store_outage": outage,
     "progress_behind": progress,
     "model_alarm": unusable_model,
+    "dead_letter_alarm": alarm,
 }
 
 

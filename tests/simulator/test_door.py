@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,14 @@ from typing import Any
 import polars as pl
 import pytest
 
+from simulator.account import Account
 from simulator.cli import main
 from simulator.door import Caller, Door
+from simulator.rules import DAY_MS
 from tests.simulator.recount import read, recounted
 
 ROOT = Path(__file__).parents[2]
+HALF_HOUR = timedelta(minutes=30)
 SECRET = "an-invented-secret-for-tests"
 
 
@@ -180,6 +183,33 @@ def test_a_simulated_day_is_accounted_for_as_the_function_took_it(
         if one["kind"] == "play" and one["published"] < "2026-03-02T12"
     ]
     assert 0.7 * most < len(plays_of_the_day) <= most
+
+
+def test_what_a_simulated_run_holds_does_not_grow_with_its_days(
+    served: Served, flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is posted is settled as time goes on; the key loses nothing by it."""
+    by_day: dict[int, int] = {}
+    take = Account.take
+
+    def measured(self: Account, kind: str, events: pl.DataFrame) -> None:
+        take(self, kind, events)
+        held = sum(part.height for parts in self.recent.blocks.values() for part in parts)
+        day = max(events["published"].to_list()) // DAY_MS
+        by_day[day] = max(by_day.get(day, 0), held)
+
+    monkeypatch.setattr(Account, "take", measured)
+    days = ["--simulated", "--start", "2026-03-02", "--hours", "72", "--rate", "0.05"]
+    assert main([*flags, "--url", served.url, *days, "--within", "4m", "--connections", "1"]) == 0
+    first, *later = [by_day[day] for day in sorted(by_day)]
+    assert len(later) >= 2
+    assert max(later) < 1.5 * first
+    counted = pl.read_parquet(tmp_path / "key" / "listening.parquet")
+    every = counted.filter(
+        pl.col("dimension") == "all", pl.col("window_end") - pl.col("window_start") < HALF_HOUR
+    )
+    plays = recounted(served.ingest.taken["play"], "play")
+    assert every["plays"].sum() == plays.accepted - plays.late
 
 
 def test_refusals_by_the_function_are_followed_and_disagreements_counted(

@@ -178,3 +178,25 @@ def test_state_does_not_grow_with_the_length_of_the_stream(
     most_requests = (RETENTION + PRUNE_EVERY) // every + 2
     assert len(sizes) > 10
     assert max(sizes) <= most_requests * 60
+
+
+def test_the_sums_that_are_kept_do_not_grow_with_the_length_of_the_stream(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Three simulated days: the bag of changes is cut down to the sums, and these have a budget."""
+    sizes: list[int] = []
+    put = count._RunningSumFn._put
+
+    def measured(self: Any, mark: Any, counts: Any, state: Any) -> None:
+        sizes.append(mark.rows)
+        put(self, mark, counts, state)
+
+    monkeypatch.setattr(count._RunningSumFn, "_put", measured)
+    monkeypatch.setattr(count, "_COMPACT_AFTER", 2_000)
+    monkeypatch.setattr("beam_pipeline.domain.settled.MOST_ROWS", 4_000)
+    messages = messages_of(traffic(seed=17, requests=144, minutes=30))
+    shelf = run_stream(in_bundles(messages, 2), REFERENCE)
+    third = len(sizes) // 3
+    assert third > 20
+    assert max(sizes[third:]) <= 1.2 * max(sizes[:third])
+    assert held(shelf) == expected(account(messages, REFERENCE))

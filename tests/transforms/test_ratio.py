@@ -119,9 +119,13 @@ def test_each_minute_past_the_limit_is_said_and_the_stream_goes_on() -> None:
     assert [f"T12:0{minute}:00Z" in text for minute, text in enumerate(said)] == [True] * 4
 
 
-def test_a_minute_that_lies_too_far_back_is_forgotten() -> None:
-    much_later = lines(1_000, 0, minute=int(REMEMBERED.total_seconds() // 60) + 1)
-    assert raised([lines(1_000, 0), much_later, much_later, much_later, lines(0, 900)]) == []
+def test_a_minute_that_lies_too_far_back_is_forgotten_and_one_of_the_far_future_hides_none() -> (
+    None
+):
+    fine, late = lines(1_000, 0), lines(0, 900)
+    much_later = [block for n in range(REMEMBERED) for block in lines(1, 0, minute=n + 1)]
+    assert raised([fine, much_later, lines(1, 0, minute=9), late]) == []
+    assert len(raised([fine, lines(1, 0, minute=2**31), lines(1, 0, minute=9), late])) == 1
 
 
 def test_a_limit_of_one_raises_none() -> None:
