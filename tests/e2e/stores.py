@@ -129,7 +129,7 @@ def _scan(client: Elasticsearch, index: str) -> list[dict[str, Any]]:
 def _bigquery(system: System) -> dict[str, dict[Any, Any]]:
     names = ("plays", "ad_events", "interests", "listening", "health")
     return _held(
-        {name: _query(system, f"SELECT * FROM {system.dataset}.{name}_current") for name in names}
+        {name: _query(system, f"SELECT * FROM {_every_row(system, name)}") for name in names}
     )
 
 
@@ -137,8 +137,17 @@ def _query(system: System, sql: str) -> list[dict[str, Any]]:
     return [dict(row) for row in system.bigquery.client().query_and_wait(sql)]
 
 
+def _every_row(system: System, dataset: str) -> str:
+    """One row an identity, of all years that a clock may claim; interests have no range."""
+    if dataset == "interests":
+        return f"{system.dataset}.interests_current"
+    span = "TIMESTAMP '0001-01-01', TIMESTAMP '9999-12-31 23:59:59'"
+    return f"{system.dataset}.{dataset}_between({span})"
+
+
 def _dead_letters(system: System) -> dict[str, int]:
-    sql = f"SELECT reason, COUNT(*) AS n FROM {system.dataset}.dead_letters_current GROUP BY reason"
+    letters = _every_row(system, "dead_letters")
+    sql = f"SELECT reason, COUNT(*) AS n FROM {letters} GROUP BY reason"
     return {row["reason"]: row["n"] for row in _query(system, sql)}
 
 

@@ -72,7 +72,7 @@ def traffic(
     for number in range(requests):
         moment = start + timedelta(minutes=minutes * number, milliseconds=draw.randrange(1000))
         if number % 6 == 5:
-            lines = [_ad(draw, moment, f"a{number}-{k}") for k in range(10)]
+            lines = [_ad(draw, moment, f"a{seed}-{number}-{k}") for k in range(10)]
             posts.append(Post("ad", moment, tuple(lines), len(lines)))
             continue
         lines = []
@@ -86,7 +86,7 @@ def traffic(
             if fate < 0.1 and sent:
                 lines.append(draw.choice(sent)[1])
             else:
-                lines.append(_play(draw, moment, f"p{number}-{k}"))
+                lines.append(_play(draw, moment, f"p{seed}-{number}-{k}"))
                 sent.append((moment, lines[-1]))
             good += 1
         posts.append(Post("play", moment, tuple(lines), good))
