@@ -4,9 +4,11 @@
 
 For a Redis that is new, or put back from an export that is older than the last decisions. Decisions
 and offers at login come from the targets, the records of text messages from the messages; a message
-of which BigQuery knows no end counts as `unknown`, so it is never sent again. What Redis has
-already is left as it is, so running this again changes nothing. Replies of STOP cannot be had from
-BigQuery: the carrier keeps them too, refuses such a number, and sms learns it again from that.
+of which BigQuery knows no end counts as `unknown`, so it is never sent again. A message without a
+target, whose row was lost with Redis, is a decision too: taken when the message came to its end.
+What Redis has already is left as it is, so running this again changes nothing. Replies of STOP
+cannot be had from BigQuery: the carrier keeps them too, refuses such a number, and sms learns it
+again from that.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from beam_pipeline.domain.offers import HOLDOUT, OFFERS, SMS, Decision, Target, offer_id, until_ms
+from beam_pipeline.domain.schemas import TARGETS
 from beam_pipeline.edges.bigquery import BigQueryConfig
 from beam_pipeline.edges.bigquery_read import QueryFailed, query
 from beam_pipeline.edges.redis import connect
@@ -49,6 +52,7 @@ def rebuild(client: Redis, targets: pl.DataFrame, messages: pl.DataFrame) -> tup
         messages: rows of MESSAGES, the latest of each message.
     """
     ends = {row["message_id"]: row for row in messages.iter_rows(named=True)}
+    targets = pl.concat([targets.select(list(TARGETS)).cast(TARGETS), _orphans(targets, messages)])
     decided = recorded = 0
     for start in range(0, targets.height, ROWS_A_PIPELINE):
         part = targets[start : start + ROWS_A_PIPELINE].to_dicts()
@@ -67,6 +71,22 @@ def rebuild(client: Redis, targets: pl.DataFrame, messages: pl.DataFrame) -> tup
         decided += sum(bool(answer) for answer in guards.execute())
         recorded += _records(client, [row for row in part if row["channel"] == SMS], ends)
     return decided, recorded
+
+
+def _orphans(targets: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
+    """TARGETS of messages whose target nobody has."""
+    alone = messages.join(targets, on=["offer", "customer_id"], how="anti").unique(
+        ["offer", "customer_id"], maintain_order=True
+    )
+    return alone.select(
+        "customer_id",
+        "offer",
+        pl.lit(None, pl.Float64).alias("score"),
+        pl.lit(None, pl.String).alias("model_version"),
+        pl.col("at").alias("decided_at"),
+        pl.lit(SMS).alias("channel"),
+        pl.lit(False).alias("explore"),
+    ).cast(TARGETS)
 
 
 def _records(

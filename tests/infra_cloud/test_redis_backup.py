@@ -107,6 +107,24 @@ def test_after_the_guards_are_rebuilt_nobody_is_chosen_or_written_to_twice(
         assert everything(client) == held
 
 
+def test_a_message_whose_target_is_lost_guards_as_well(tmp_path: Path) -> None:
+    lost = [
+        (f"gold-1day:{n}", n, "gold-1day", status, None, 1, AT + timedelta(minutes=n))
+        for n, status in ((1, SENT), (7, SENT), (8, "refused"))
+    ]
+    messages = pl.DataFrame(lost, schema=MESSAGES, orient="row")
+    with server(tmp_path) as client:
+        assert guards.rebuild(client, proposal(1), messages) == (3, 3)
+        targets = Targets(client)
+        decided = targets.decide(pl.concat([proposal(n) for n in (1, 7, 8, 9)]))
+        assert decided["decided_at"].to_list() == [
+            *(AT, AT + timedelta(minutes=7), AT + timedelta(minutes=8)),
+            AT,
+        ]
+        assert client.xlen("sms:outbox") == 1
+        assert Ledger(client, cap=4).read("gold-1day:7").status == SENT
+
+
 @pytest.mark.slow
 def test_the_guards_come_from_what_bigquery_holds(
     stack: Stack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
