@@ -1,5 +1,6 @@
 """What the offers change: who upgraded within 24 hours, among those offered and those held out.
 
+Of each offer as a whole, and by tenths of the score: whether it works where the model expects it.
 Elasticsearch cannot join, so the newest targets and the upgrades of the same time come here and
 are joined by customer. The ledger's own figure, over all time, is a view in BigQuery.
 """
@@ -18,6 +19,7 @@ from functions.board.view import Times
 
 MOST = 10_000
 """Targets, and upgrades, that are looked at: the newest."""
+_TARGET = ("customer_id", "offer", "channel", "score")
 _HELD_OUT = "holdout"
 _Z = 1.959964
 """For an interval that covers 95 %."""
@@ -26,7 +28,7 @@ _Z = 1.959964
 def searches(times: Times, customers: Iterable[str] | None) -> list[Search]:
     """The targets of the range and the upgrades since; `rows` reads both answers."""
     return [
-        _newest("targets", "decided_at", ["customer_id", "offer", "channel"], times, customers),
+        _newest("targets", "decided_at", list(_TARGET), times, customers),
         _newest("ad_events", "at", ["customer_id"], times, customers, {"action": "upgraded"}),
     ]
 
@@ -56,21 +58,35 @@ def _newest(
 
 
 def rows(answers: list[Mapping[str, Any]]) -> list[Row]:
-    """One row an offer, the one with most customers first."""
+    """One row an offer, the one with most customers first, and after it one a tenth of the score.
+
+    `band` is the tenth, 0 to 9; None in the row of all, those without a score among them.
+    """
     targets, upgrades = ([hit["_source"] for hit in a["hits"]["hits"]] for a in answers)
     moments: dict[Any, list[float]] = {}
     for event in upgrades:
         moments.setdefault(event["customer_id"], []).append(_ms(event["at"]))
-    arms: dict[str, dict[bool, Arm]] = {}
+    arms: dict[str, dict[int | None, dict[bool, Arm]]] = {}
     for target in targets:
         decided = _ms(target["decided_at"])
         upgraded = any(
             decided <= at < decided + DAY_MS for at in moments.get(target["customer_id"], ())
         )
-        arm = arms.setdefault(target["offer"], {True: Arm(), False: Arm()})
-        arm[target["channel"] == _HELD_OUT].add(upgraded)
-    found = [_row(offer, arm[False], arm[True]) for offer, arm in arms.items()]
-    return sorted(found, key=lambda row: (-row["offered"], row["offer"]))
+        bands = arms.setdefault(target["offer"], {})
+        for band in {None, _band(target.get("score"))}:
+            arm = bands.setdefault(band, {True: Arm(), False: Arm()})
+            arm[target["channel"] == _HELD_OUT].add(upgraded)
+    order = sorted(arms.items(), key=lambda item: (-item[1][None][False].customers, item[0]))
+    return [
+        _row(offer, band, arm[False], arm[True])
+        for offer, bands in order
+        for band, arm in sorted(bands.items(), key=lambda item: (item[0] is not None, item[0]))
+    ]
+
+
+def _band(score: float | None) -> int | None:
+    """The tenth that a score lies in."""
+    return None if score is None else min(int(score * 10), 9)
 
 
 @dataclass(slots=True)
@@ -91,11 +107,12 @@ class Arm:
         return self.upgraded / self.customers if self.customers else None
 
 
-def _row(offer: str, offered: Arm, held: Arm) -> Row:
+def _row(offer: str, band: int | None, offered: Arm, held: Arm) -> Row:
     low, high = difference(offered, held) or (None, None)
     known = offered.rate is not None and held.rate is not None
     return {
         "offer": offer,
+        "band": band,
         "offered": offered.customers,
         "rate_offered": offered.rate,
         "holdout": held.customers,

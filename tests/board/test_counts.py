@@ -301,7 +301,11 @@ def test_the_effect_is_the_difference_of_upgrades_between_the_arms(account: Acco
     if not (offered or held):
         assert rows == []
         return
-    (row,) = rows
+    row, *bands = rows
+    assert row["band"] is None
+    for arm, name in ((offered, "offered"), (held, "holdout")):
+        tenths = Counter(min(int(target["score"] * 10), 9) for target in arm)
+        assert {band["band"]: band[name] for band in bands if band[name]} == dict(tenths)
     assert (row["offered"], row["holdout"]) == (len(offered), len(held))
     assert row["rate_offered"] == share(offered, lambda r: r["customer_id"] in upgraded)
     assert row["rate_held"] == share(held, lambda r: r["customer_id"] in upgraded)

@@ -49,3 +49,24 @@ def test_only_an_upgrade_within_24_hours_of_the_decision_counts() -> None:
     (row,) = rows([hits(*targets), hits(*upgrades)])
     assert (row["offered"], row["rate_offered"]) == (5, 0.4)
     assert (row["holdout"], row["rate_held"], row["uplift"], row["low"]) == (0, None, None, None)
+
+
+def test_each_tenth_of_the_score_has_a_row_below_that_of_all() -> None:
+    """Two offers; of the larger one, some have no score, and 1.0 lies in the last tenth."""
+    decided = "2026-03-02T12:00:00.000Z"
+    scores = (None, 0.05, 0.0999, 0.1, 0.95, 1.0)
+    targets: list[dict[str, object]] = [
+        {"offer": "A", "customer_id": n, "channel": "sms", "decided_at": decided, "score": score}
+        for n, score in enumerate(scores)
+    ]
+    targets += [
+        {"offer": "A", "customer_id": 9, "channel": "holdout", "decided_at": decided, "score": 0.1},
+        {"offer": "B", "customer_id": 1, "channel": "sms", "decided_at": decided},
+    ]
+    found = rows([hits(*targets), hits({"customer_id": 3, "at": decided})])
+    assert [(row["offer"], row["band"], row["offered"]) for row in found] == [
+        *(("A", None, 6), ("A", 0, 2), ("A", 1, 1), ("A", 9, 2)),
+        ("B", None, 1),
+    ]
+    by_band = {row["band"]: row for row in found if row["offer"] == "A"}
+    assert (by_band[1]["rate_offered"], by_band[1]["holdout"], by_band[1]["uplift"]) == (1, 1, 1)

@@ -204,7 +204,13 @@ export function figures(chart, [row]) {
 
 export function effect(_, rows, { title }) {
   const heads = [
-    { head: name("offer"), cell: (row) => row.offer },
+    {
+      head: name("offer"),
+      cell: (row) =>
+        row.band === null
+          ? row.offer
+          : make("small", {}, `${name("band")} ${percent(row.band / 10)} – ${percent((row.band + 1) / 10)}`),
+    },
     { head: name("offered"), kind: "number", cell: (row) => number(row.offered) },
     { head: name("rate_offered"), kind: "number", cell: (row) => percent(row.rate_offered) },
     { head: name("holdout"), kind: "number", cell: (row) => number(row.holdout) },
