@@ -5,8 +5,9 @@ outbox of text messages. It gives the decision that stands, which the other stor
 workers may race, bundles may come again, and there is still one decision.
 
 The guard is what counts; memory only spares asking. Whoever was decided on in this process is
-passed by, but for the play that decided: a bundle that is tried again writes its decision again.
-A decision that is found in Redis by a process that has not written it is written by it.
+passed by, and for a while whoever was looked at, but for the play by which that was: a bundle that
+is tried again finds its candidates again, and writes its decisions again. A decision that is found
+in Redis by a process that has not written it is written by it.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ from beam_pipeline.edges.retry import Outage
 
 FRESH_SECONDS = 300.0
 """How long the features of a customer, and that nothing was decided, are believed."""
+LOOK_AGAIN_SECONDS = 20.0
+"""How long a customer is left alone who was just looked at and not chosen."""
 MOST_ENTRIES = 2_000_000
 CUSTOMERS_A_REQUEST = 2_000
 DECISIONS_A_CALL = 200
@@ -137,8 +140,12 @@ class Targets:
             if len(self._index) > MOST_ENTRIES:
                 self._forget()
             numbers = self._number(customers)
+            rows = self._worth_a_look(numbers, published_ms)
+            numbers, customers, ms = numbers[rows], customers[rows], published_ms[rows]
             self._refresh(numbers, customers)
-            found = self._candidates(numbers, customers, published_ms)
+            self._looked_by.values[numbers] = ms
+            self._looked_at.values[numbers] = int(self._now() * 1000)
+            found = self._candidates(numbers, customers, ms)
             return pl.concat([CANDIDATES.to_frame(), *found])
 
     def decide(self, proposals: pl.DataFrame) -> pl.DataFrame:
@@ -159,19 +166,32 @@ class Targets:
         self._index = Index()
         self._firsts = Firsts()
         self._expires = Column(-1)
+        self._looked_at, self._looked_by = Column(-(10**9)), Column(-1)
         self._moments = {offer: Column(_UNDECIDED) for offer in self._offers}
         self._features = np.full((1 << 12, len(FEATURES)), np.nan)
 
     def _number(self, customers: NDArray[np.int64]) -> NDArray[np.int64]:
         numbers = self._index.add(customers)
         size = len(self._index)
-        for column in (self._expires, *self._moments.values()):
+        for column in (self._expires, self._looked_at, self._looked_by, *self._moments.values()):
             column.reserve(size)
         if size > len(self._features):
             more = np.full((max(size, 2 * len(self._features)), len(FEATURES)), np.nan)
             more[: len(self._features)] = self._features
             self._features = more
         return numbers
+
+    def _worth_a_look(self, numbers: NDArray[np.int64], ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The plays, one of each customer, whose customers are not done with."""
+        left_alone = self._looked_at.values[numbers] > (self._now() - LOOK_AGAIN_SECONDS) * 1000
+        left_alone &= self._looked_by.values[numbers] != ms
+        worth = np.zeros(len(numbers), np.bool_)
+        for column in self._moments.values():
+            moments = column.values[numbers]
+            worth |= ((moments == _UNDECIDED) & ~left_alone) | (moments == ms)
+            worth |= moments == _STORED
+        rows = np.flatnonzero(worth)
+        return rows[self._firsts.of(numbers[rows], len(self._index))]
 
     def _candidates(
         self, numbers: NDArray[np.int64], customers: NDArray[np.int64], ms: NDArray[np.int64]
@@ -180,7 +200,6 @@ class Targets:
             moments = column.values[numbers]
             again = (moments == ms) | (moments == _STORED)
             rows = np.flatnonzero(again | (moments == _UNDECIDED))
-            rows = rows[self._firsts.of(numbers[rows], len(self._index))]
             known = self._features[numbers[rows]]
             yield pl.DataFrame(
                 [
@@ -199,7 +218,6 @@ class Targets:
             stale |= column.values[numbers] == _UNDECIDED
         stale &= self._expires.values[numbers] < self._now() * 1000
         rows = np.flatnonzero(stale)
-        rows = rows[self._firsts.of(numbers[rows], len(self._index))]
         for start in range(0, len(rows), CUSTOMERS_A_REQUEST):
             part = rows[start : start + CUSTOMERS_A_REQUEST]
             self._ask(numbers[part], customers[part].tolist())

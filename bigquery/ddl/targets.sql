@@ -4,7 +4,7 @@ CREATE TABLE IF NOT EXISTS encore.targets (
   score FLOAT64 OPTIONS (description = "The model's probability of a click; null without a model."),
   model_version STRING OPTIONS (description = "The model that scored; null without one."),
   decided_at TIMESTAMP NOT NULL OPTIONS (description = "The published_at of the play that decided."),
-  channel STRING NOT NULL OPTIONS (description = "screen, sms, …; holdout: chosen and left alone, for comparison."),
+  channel STRING NOT NULL OPTIONS (description = "screen: at login; sms: there and by text message; holdout: chosen and left alone, for comparison."),
   explore BOOL NOT NULL OPTIONS (description = "Chosen at random rather than by score.")
 )
 PARTITION BY DATE(decided_at)

@@ -22,7 +22,7 @@ from beam_pipeline.domain.schemas import TARGETS
 from beam_pipeline.edges.features import FeaturesConfig
 from beam_pipeline.edges.redis import connect
 from beam_pipeline.edges.retry import Outage
-from beam_pipeline.edges.targets import FRESH_SECONDS, Targets, TargetsConfig
+from beam_pipeline.edges.targets import FRESH_SECONDS, LOOK_AGAIN_SECONDS, Targets, TargetsConfig
 from infra.local.stack import Stack
 from tests.edges.gate import gate
 from tests.functions.process import eventually
@@ -147,12 +147,23 @@ def test_a_new_process_writes_once_what_it_finds_decided(redis: Redis) -> None:
     assert look(fresh, [7], AT_MS + 9_000).is_empty()
 
 
+def test_who_was_looked_at_is_left_alone_for_a_while_but_for_the_same_play(redis: Redis) -> None:
+    seconds = [0.0]
+    targets = Targets(redis, now=lambda: seconds[0])
+    assert look(targets, [7, 8]).height == 2
+    assert look(targets, [7, 8, 9], AT_MS + 1)["customer_id"].to_list() == [9]
+    assert look(targets, [7, 8])["customer_id"].to_list() == [7, 8]
+    seconds[0] = LOOK_AGAIN_SECONDS + 1
+    assert look(targets, [7, 8, 9], AT_MS + 2)["customer_id"].to_list() == [7, 8, 9]
+
+
 def test_what_another_worker_decides_is_noticed_after_a_while(redis: Redis) -> None:
     seconds = [0.0]
     targets = Targets(redis, now=lambda: seconds[0])
     look(targets, [7])
     Targets(redis).decide(proposals([7]))
-    assert not look(targets, [7], AT_MS + 1)["again"].any()
+    seconds[0] = LOOK_AGAIN_SECONDS + 1
+    assert look(targets, [7], AT_MS + 1)["again"].to_list() == [False]
     seconds[0] = FRESH_SECONDS + 1
     assert look(targets, [7], AT_MS + 1)["again"].all()
 
