@@ -78,11 +78,19 @@ def test_plays_go_through_the_stores_and_marks_are_seen(
 ) -> None:
     bench = stream.Bench(stack, work, tmp_path)
     bench.prepare()
-    assert stream.alone(bench)["plays"] == identities(work)
-    assert stream.through(bench, identities(work), bigquery=True)["plays"] == identities(work)
-    told = latency.measure(bench, seconds=1.0, rate=1_000)
+    try:
+        told = through_everything(bench, work)
+    finally:
+        bench.empty()
+        bench.redis.flushall()
     assert told.keys() == {"elasticsearch", "redis"}
     assert all(0 < late["p50"] <= late["p99"] <= late["max"] < 60 for late in told.values())
+
+
+def through_everything(bench: stream.Bench, work: Work) -> dict[str, dict[str, float]]:
+    assert stream.alone(bench)["plays"] == identities(work)
+    assert stream.through(bench, identities(work), bigquery=True)["plays"] == identities(work)
+    return latency.measure(bench, seconds=1.0, rate=1_000)
 
 
 def test_a_figure_is_held_against_what_it_must_be(tmp_path: Path) -> None:

@@ -50,6 +50,8 @@ def filled(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
     """Three hours of plays with every fault, offers, targets and messages."""
     config = ElasticsearchConfig(stack.elasticsearch)
     client, sink = config.client(), config.open()
+    for index in client.indices.get(index="*"):
+        client.indices.delete(index=index)
     apply_templates(client, replicas=0)
     simulated = Simulated(tmp_path_factory.mktemp("simulated"), START, hours=3)
     simulated.write()

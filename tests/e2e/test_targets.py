@@ -173,11 +173,13 @@ def test_models_are_swapped_and_a_kill_leaves_every_store_with_the_same_decision
         wait_until(taken_up, system.say, 60)
 
         promote(objects, model(version="v2"), b'{"version": "v2", "cut')
-        wait_until(
-            lambda: None if "model not taken up (v1 stays)" in system.say() else "no alarm",
-            system.say,
-            60,
-        )
+        newcomers = iter(range(500, PEOPLE))
+
+        def alarmed() -> str | None:
+            post_all(ingest, plays([next(newcomers)], "new"))
+            return None if "model not taken up (v1 stays)" in system.say() else "no alarm"
+
+        wait_until(alarmed, system.say, 60)
 
         rest = plays(range(500, PEOPLE), "rest")
         before = len(in_redis(system))

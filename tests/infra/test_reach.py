@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -25,9 +26,11 @@ SENT, REFUSED = ("gold-day:0", "gold-day:2"), ("gold-day:1", "gold-day:3")
 def stores(stack: Stack) -> Iterator[Stores]:
     """Messages (four ended, one on its way) and events (five of an offer), in every store."""
     stack.start(("elasticsearch", "redis", "bigquery"))
-    held = Stores(stack.endpoints)
+    ends = replace(stack.endpoints, dataset="reach")
+    held = Stores(ends)
+    held.elasticsearch.indices.delete(index="messages,ad_events,targets", ignore_unavailable=True)
     apply_templates(held.elasticsearch, replicas=0)
-    create_tables(held.bigquery, stack.endpoints.dataset)
+    create_tables(held.bigquery, ends.dataset)
     held.redis.flushall()
     for message, status, attempts in (
         *((name, "sent", 1) for name in SENT),
@@ -39,7 +42,6 @@ def stores(stack: Stack) -> Iterator[Stores]:
             held.redis.hset(f"sms:message:{message}", "attempts", str(attempts))
     for customer in range(5):
         held.redis.set(f"contact:{customer}", json.dumps({"phone": number(customer)}))
-    ends = stack.endpoints
     documents = ElasticsearchConfig(ends.elasticsearch).open()
     documents.write("messages", outcomes(4))
     documents.write("ad_events", ad_events(10))
