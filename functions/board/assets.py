@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass
 
 from functions.board.catalogue import Catalogue
+from functions.board.colours import ACCENT, SERIES
 from functions.board.paths import BUNDLE, STATIC
 from functions.shared.environment import SettingsError
 
@@ -36,7 +37,7 @@ class Assets:
 
     @classmethod
     def load(cls, catalogue: Catalogue) -> Assets:
-        """From `static/`, with the grid that the catalogue asks for at the end of the style.
+        """From `static/`, with the colours of data and the catalogue's grid in the style.
 
         Raises:
             SettingsError: when the bundle has not been built.
@@ -48,7 +49,7 @@ class Assets:
             for path in sorted(STATIC.iterdir())
             if path.suffix in _TYPES
         }
-        contents["board.css"] += grid(catalogue).encode()
+        contents["board.css"] += (palette() + grid(catalogue)).encode()
         digest = hashlib.sha256()
         for name, content in contents.items():
             digest.update(name.encode() + content)
@@ -57,6 +58,12 @@ class Assets:
             for name, content in contents.items()
         }
         return cls(files, digest.hexdigest()[:12])
+
+
+def palette() -> str:
+    """The colours of data by the names of their series, such as `--mobile`."""
+    named = {"data": ACCENT, **SERIES}
+    return ":root{" + "".join(f"--{name}:{colour};" for name, colour in named.items()) + "}\n"
 
 
 def grid(catalogue: Catalogue) -> str:

@@ -16,7 +16,13 @@ SERIES: dict[str, str] = {
     "duplicate": ACCENT,
     "late": "#d67820",
     "rejected": "#c43d6b",
+    "morning": "#b88a00",
+    "afternoon": "#c4553d",
+    "evening": "#7a6cf0",
+    "night": "#8a8f93",
 }
+ON_DATA = "#0d1119"
+"""Ink that can be read on every colour of data."""
 GROUNDS = {"light": "#ffffff", "dark": "#161c28"}
 """The ground of a card."""
 
@@ -24,10 +30,7 @@ _INK = {
     "light": {"text": "#1c2330", "quiet": "#5b6678", "line": "#e3e7ee"},
     "dark": {"text": "#e8ecf3", "quiet": "#9aa5b8", "line": "#2a3344"},
 }
-_FONT = (
-    "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', 'Noto Sans KR', 'Noto Sans CJK KR',"
-    " sans-serif"
-)
+_FONT = "-apple-system, 'Segoe UI', 'Noto Sans', 'Noto Sans CJK KR', system-ui, sans-serif"
 
 
 def config(theme: str) -> dict[str, object]:

@@ -15,7 +15,7 @@ from functions.board.catalogue import Catalogue, Chart
 from functions.board.progress import ProgressReader
 from functions.board.searches import Row, Search
 from functions.board.titles import Titles
-from functions.board.units import MINUTE_MS, milliseconds
+from functions.board.units import HOUR_MS, MINUTE_MS, milliseconds
 from functions.board.view import Times, View
 from functions.shared.logs import log
 
@@ -78,7 +78,8 @@ class Data:
         """
         now = self._clock()
         now_ms = int(now * 1000)
-        times = Times.of(view, now_ms, self._first(view, now))
+        first_ms = self._first(view, now)
+        times = Times.of(view, now_ms, first_ms)
         heard = self._heard_there(view, times, now)
         charts = self._read(view, times, heard, now)
         progress = self._progress.read(now_ms)
@@ -91,6 +92,7 @@ class Data:
             "axis": [times.axis_from_ms, times.axis_to_ms],
             "bucket": times.bucket_ms,
             "window": window,
+            "compared": first_ms is not None and first_ms <= window[0] - HOUR_MS,
             "charts": charts,
         }
 
@@ -194,7 +196,7 @@ class Data:
         return max(LIGHT_S, min(milliseconds(view.range) / 1000 / _HEAVY_SHARE, _HEAVY_MOST_S))
 
     def _first(self, view: View, now: float) -> int | None:
-        """When listening began, within the view's range."""
+        """When listening began, as far back as the view looks."""
         known = self._firsts.get(view.range, now)
         if known is None:
             answer = self.ask([listening.first_search(view, int(now * 1000))])[0]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.board.catalogue import Chart, Language
-from functions.board.colours import ACCENT, SERIES
+from functions.board.colours import ACCENT, ON_DATA, SERIES
 
 Spec = dict[str, Any]
 PERCENT = ".1%"
@@ -128,7 +128,7 @@ def donut(chart: Chart, words: Mapping[str, str], language: Language) -> Spec:
                     "radius": {"expr": f"{outer} * 0.79"},
                     "fontSize": 13,
                     "fontWeight": 650,
-                    "fill": "#ffffff",
+                    "fill": ON_DATA,
                 },
                 "encoding": {
                     "theta": theta,
@@ -178,7 +178,8 @@ def heat(chart: Chart, words: Mapping[str, str], language: Language) -> Spec:
                 "axis": {
                     "labelAngle": 0,
                     "labelOverlap": True,
-                    "labelExpr": "format(datum.value, '02') + ':00'",
+                    "labelSeparation": 4,
+                    "labelExpr": "format(datum.value, '02')",
                 },
             },
             "y": {
@@ -192,7 +193,16 @@ def heat(chart: Chart, words: Mapping[str, str], language: Language) -> Spec:
                 "field": value,
                 "type": "quantitative",
                 "scale": {"type": "pow", "exponent": 0.6, "range": shades, "zero": True},
-                "legend": None,
+                "legend": {
+                    "title": words[value],
+                    "titleAnchor": "middle",
+                    "titleOrient": "left",
+                    "gradientLength": 120,
+                    "gradientThickness": 8,
+                    "tickCount": 3,
+                    "labelExpr": AXIS_NUMBER,
+                    "labelFontSize": 11,
+                },
             },
             "tooltip": [
                 {"field": group, "type": "nominal", "title": words[group]},

@@ -11,10 +11,12 @@ from typing import Any
 
 from functions.board.catalogue import Chart
 from functions.board.searches import BEFORE, NOW, Clause, Row, Search, complete, search
-from functions.board.units import MINUTE_MS, milliseconds
+from functions.board.units import HOUR_MS, MINUTE_MS, milliseconds
 from functions.board.view import Times, View
 
 INDEX = "listening"
+_COMPARED_MS = 2 * HOUR_MS
+"""Back to the windows that the newest are held against."""
 _FIXED_MS, _SLIDING_MS = 5 * MINUTE_MS, 30 * MINUTE_MS
 
 
@@ -53,8 +55,9 @@ def rows(chart: Chart, answers: list[Mapping[str, Any]], times: Times) -> list[R
 
 
 def first_search(view: View, now_ms: int) -> Search:
-    """When listening began, as far back as the view goes: `first` reads it."""
-    where = [dimension("all"), {"range": {"window_end": {"gt": now_ms - view.range_ms}}}]
+    """When listening began, as far back as the view or a comparison goes: `first` reads it."""
+    back_ms = max(view.range_ms, _COMPARED_MS)
+    where = [dimension("all"), {"range": {"window_end": {"gt": now_ms - back_ms}}}]
     return Search(
         INDEX,
         {

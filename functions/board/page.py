@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from beam_pipeline.domain.offers import OFFERS
 from functions.board import colours, vega
 from functions.board.catalogue import Catalogue, Chart, Language
 from functions.board.paths import BASE_MAP, TEMPLATES
@@ -65,15 +66,17 @@ def _for_script(
     catalogue: Catalogue, charts: list[Chart], language: Language, version: str, customers: bool
 ) -> Json:
     words = catalogue.words
+    offers = {offer.id: offer.words[language].title for offer in OFFERS.values()}
+    groups = {
+        group: {name: text[language] for name, text in getattr(words, group).items()}
+        for group in ("names", "units", "empty", "page", "states")
+    }
+    groups["names"] |= offers
     return {
         "language": language,
         "customers": customers,
-        "words": {
-            group: {name: text[language] for name, text in getattr(words, group).items()}
-            for group in ("names", "units", "empty", "page", "states")
-        },
+        "words": groups,
         "themes": {theme: colours.config(theme) for theme in colours.GROUNDS},
-        "colours": colours.SERIES,
         "charts": [_chart(chart, catalogue, language, version) for chart in charts],
     }
 

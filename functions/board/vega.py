@@ -19,6 +19,12 @@ from functions.board.paths import BASE_MAP
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 STATES_FORMAT = {"type": "topojson", "feature": "states"}
 
+_LARGEST = "domain('size')[1]"
+_SIZES = (
+    f"{_LARGEST} < 8 ? [{_LARGEST}] : [toNumber(format({_LARGEST} / 4, '.1r')), "
+    f"toNumber(format({_LARGEST}, '.1r'))]"
+)
+"""Two bubbles that say how large the others are: the largest and a quarter of it, rounded."""
 _DAY = {"en": "%b %-d", "ko": "%-m월 %-d일"}
 
 
@@ -230,7 +236,17 @@ def _map(chart: Chart, words: Mapping[str, str], language: Language) -> Spec:
                 "field": "plays",
                 "type": "quantitative",
                 "scale": {"type": "linear", "zero": True, "rangeMax": {"expr": "width * 3"}},
-                "legend": None,
+                "legend": {
+                    "title": words["plays"],
+                    "titleAnchor": "middle",
+                    "titleOrient": "left",
+                    "orient": "bottom",
+                    "values": {"expr": _SIZES},
+                    "labelExpr": AXIS_NUMBER,
+                    "symbolFillColor": ACCENT,
+                    "symbolStrokeWidth": 0,
+                    "symbolOpacity": 0.82,
+                },
             },
             "opacity": {
                 "condition": {"test": "!chosen || chosen == datum.state", "value": 0.82},

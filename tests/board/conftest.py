@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,8 @@ class Filled:
     elasticsearch: str
     redis: str
     rows: dict[str, list[dict[str, Any]]]
+    customers: list[dict[str, str]]
+    """The reference data's, with names and phones."""
 
     def client(self) -> Elasticsearch:
         """A client of its own."""
@@ -70,6 +73,8 @@ def filled(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
     for name in ("plays", "ad_events"):
         frames[name] = frames[name].unique(identity, keep="first", maintain_order=True)
     rows = {name: frame.to_dicts() for name, frame in frames.items()}
-    yield Filled(stack.elasticsearch, stack.redis, rows)
+    with (simulated.folder / "customers.csv").open(newline="") as stream:
+        customers = list(csv.DictReader(stream))
+    yield Filled(stack.elasticsearch, stack.redis, rows, customers)
     for index in client.indices.get(index="*"):
         client.indices.delete(index=index)

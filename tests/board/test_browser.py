@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,12 +26,13 @@ from playwright.sync_api import (
 
 from beam_pipeline.domain.schemas import PLAYS
 from beam_pipeline.edges.elasticsearch import ElasticsearchConfig
+from beam_pipeline.edges.models import Pointer, Promotion
 from functions.board import vega
 from functions.board.build import build
 from functions.board.catalogue import load
 from functions.board.door import Board
 from infra.local.paths import LOCAL
-from tests.board.conftest import NOW, Filled
+from tests.board.conftest import NOW, START, Filled
 from tests.board.serving import board, serving
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -46,6 +48,8 @@ FLAGS = [
 PICTURES = LOCAL / "board-pictures"
 DESK, PHONE = (1440, 900), (360, 780)
 PATIENCE_MS = 60_000
+INSIDE = {"tile": ".figure", "ranking": "li", "figures": "dd", "effect": "article"}
+"""What a card of a kind holds when it has something to show; the others are tables."""
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no chromium: apt-get install chromium fonts-noto-cjk"
@@ -174,11 +178,13 @@ def test_every_card_draws(
             card = page.locator(f"#{chart.id}")
             expect(card).to_be_visible()
             expect(card.locator(".empty")).to_have_count(0)
-            inside = {"tile": ".figure", "ranking": "li", "figures": "dd"}.get(chart.kind, "td")
+            inside = INSIDE.get(chart.kind, "td")
             selector = "canvas" if vega.drawn(chart) else inside
             assert card.locator(selector).count() > 0, chart.id
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= size[0], "the page is wider than the screen"
+        cut = "e => [...e].filter(t => t.scrollWidth > t.clientWidth).map(t => t.ariaLabel)"
+        assert page.locator(".scroll").evaluate_all(cut) == [], "wider than their cards"
         PICTURES.mkdir(parents=True, exist_ok=True)
         name = f"page-{'phone' if size == PHONE else 'desk'}-{theme}-{language}.png"
         page.screenshot(path=PICTURES / name, full_page=True)
@@ -230,6 +236,74 @@ def test_a_play_of_this_moment_arrives_by_itself(
     finally:
         identity = f"{play['customer_id']}-{play['event_id']}"
         filled.client().delete(index=f"plays-{now:%Y.%m.%d}", id=identity, refresh=True)
+
+
+def test_offers_their_effect_texts_and_the_model_are_shown_as_they_are_stored(
+    browser: Browser, filled: Filled, tmp_path: Path
+) -> None:
+    pointer = tmp_path / "current.json"
+    checks = {"AUC": True, "calibration error": True}
+    figures = {"error": 0.0549, "auc": 0.98737, "examples": 1383.0}
+    promotion = Promotion("20260301T-1", "00", "2026-03-01T23:10:00+00:00", figures, checks)
+    pointer.write_bytes(Pointer(promotion).to_json())
+    place = board(filled.elasticsearch, filled.redis, Clock(), model=str(pointer))
+    with serving(place) as url, visiting(browser, url) as visit:
+        visit.open()
+        page, charts = visit.page, visit.data()["charts"]
+        (row,) = charts["effect"]["rows"]
+        effect = page.locator("#effect article")
+        assert f"{abs(row['uplift']) * 100:.1f}\u00a0pp" in effect.locator("b").inner_text()
+        assert effect.locator("dd").all_inner_texts() == [
+            f"{row['rate_offered']:.1%}", f"{row['rate_held']:.1%}"
+        ]  # fmt: skip
+        verdict = "more upgrade" if row["low"] > 0 else "not certain yet"
+        assert verdict in effect.inner_text()
+        for chart, figure in (("targets", "customers"), ("outcomes", "messages")):
+            rows = charts[chart]["rows"]
+            shown = page.locator(f"#{chart} tbody tr").all_inner_texts()
+            assert len(shown) == len(rows)
+            for text, stored in zip(shown, rows, strict=True):
+                assert str(stored[figure]) in text.split()
+        model = page.locator("#model").inner_text().split("\n")
+        for told in ("20260301T-1", "5.5%", "0.987", "1,383", "2/2 passed"):
+            assert told in model
+        page.screenshot(path=PICTURES / "page-desk-everything.png", full_page=True)
+
+
+def test_top_lists_say_so_while_there_is_nothing_to_compare_with(
+    browser: Browser, filled: Filled
+) -> None:
+    early = Clock(START + timedelta(minutes=50))
+    with (
+        serving(board(filled.elasticsearch, filled.redis, early)) as url,
+        visiting(browser, url) as visit,
+    ):
+        visit.open()
+        tracks = visit.page.locator("#tracks")
+        expect(tracks.locator(".note")).to_contain_text("nothing to hold it against yet")
+        assert tracks.locator("li").count() > 0
+        assert tracks.locator(".change").count() == 0
+
+
+def test_every_event_is_shown_to_be_accounted_for(visit: Visit) -> None:
+    note = visit.page.locator("#conservation .note")
+    expect(note).to_have_text("✓ received = accepted + duplicate + rejected")
+
+
+def test_the_filters_can_be_used_from_the_keyboard_alone(visit: Visit) -> None:
+    page = visit.page
+    page.locator("#range input:checked").focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url("**?range=1h")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Tex")
+    page.wait_for_url("**state=TX")
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**device=mobile")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**?range=1h")
 
 
 def test_filters_act_on_the_cards_and_live_in_the_address(visit: Visit) -> None:

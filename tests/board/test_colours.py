@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import combinations
 
 import pytest
 
 from functions.board.catalogue import load
-from functions.board.colours import GROUNDS, SERIES
+from functions.board.colours import GROUNDS, ON_DATA, SERIES
+from functions.board.paths import STATIC
 
 VISION = {
     "normal": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
@@ -32,6 +34,18 @@ VISION = {
 
 LEAST_CONTRAST = 3.0
 """WCAG 2.2, success criterion 1.4.11: graphical objects."""
+LEAST_TEXT_CONTRAST = 4.5
+"""WCAG 2.2, success criterion 1.4.3: text that is not large."""
+DAY_PARTS = ("morning", "afternoon", "evening", "night")
+INKS = {
+    "text": ("ground", "card", "hover"),
+    "quiet": ("ground", "card", "hover"),
+    "accent": ("card", "hover"),
+    "up": ("card",),
+    "down": ("card",),
+    "amber": ("ground", "amber-ground"),
+}
+"""What is written on what, by the names in the style."""
 LEAST_DISTANCE = 15.0
 """CIE76; a difference of 2 can just be seen side by side."""
 
@@ -76,9 +90,35 @@ def test_every_colour_of_data_stands_out_from_the_card(series: str, ground: str)
     assert contrast(SERIES[series], GROUNDS[ground]) >= LEAST_CONTRAST
 
 
+def themes() -> dict[str, dict[str, str]]:
+    """The colours of each theme in the style; the dark one stands there twice."""
+    style = (STATIC / "board.css").read_text()
+    blocks = [
+        dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block))
+        for block in re.findall(r"color-scheme: (?:light|dark);([^}]*)}", style)
+    ]
+    light, preferred, dark = blocks
+    assert preferred == dark
+    return {"light": light, "dark": dark}
+
+
+@pytest.mark.parametrize("theme", GROUNDS)
+@pytest.mark.parametrize("ink", INKS)
+def test_text_can_be_read_on_whatever_it_stands(ink: str, theme: str) -> None:
+    colours = themes()[theme]
+    assert colours["card"] == GROUNDS[theme]
+    for ground in INKS[ink]:
+        assert contrast(colours[ink], colours[ground]) >= LEAST_TEXT_CONTRAST, ground
+
+
+@pytest.mark.parametrize("series", ["female", "male", "unknown"])
+def test_text_can_be_read_on_the_colours_of_the_donut(series: str) -> None:
+    assert contrast(ON_DATA, SERIES[series]) >= LEAST_TEXT_CONTRAST
+
+
 def together() -> list[tuple[str, str]]:
     """Pairs of series that stand in one chart."""
-    pairs: set[tuple[str, str]] = set()
+    pairs: set[tuple[str, str]] = set(combinations(DAY_PARTS, 2))
     for chart in load().charts:
         for split in chart.by.values():
             pairs.update(combinations([key for key in split.order if key in SERIES], 2))

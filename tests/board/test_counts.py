@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from functions.board.searches import Row
 from functions.board.view import View
-from tests.board.conftest import NOW, Filled
+from tests.board.conftest import NOW, START, Filled
 
 VIEWS = [
     View("1h"),
@@ -191,6 +191,15 @@ def test_top_lists_are_the_newest_closed_half_hour_against_the_one_an_hour_befor
     assert [(r[key_name], r["plays"], r["before"]) for r in rows] == [
         (key, plays, before[key]) for key, plays in ranked
     ]
+
+
+def test_top_lists_are_compared_once_the_earlier_half_hour_is_whole(
+    account: Account, filled: Filled
+) -> None:
+    assert account.page["compared"] is True
+    for range_, minutes, whole in (("24h", 89, False), ("24h", 91, True), ("1h", 91, True)):
+        data = filled.data(now=START + timedelta(minutes=minutes))
+        assert data.page(View(range=range_))["compared"] is whole
 
 
 def test_top_tracks_carry_title_and_artist(account: Account) -> None:

@@ -169,6 +169,16 @@ def test_the_customers_of_a_region_are_numbers_and_figures_alone(
     assert http.get("/customers").status_code == 400
 
 
+def test_nobodys_name_or_phone_leaves_the_board(http: httpx.Client, filled: Filled) -> None:
+    answers = [http.get(path).text for path in ("/", "/data", "/customers?state=TX")]
+    private = {
+        person[column] for person in filled.customers for column in ("Name", "Address", "Phone")
+    }
+    assert len(private) > len(filled.customers)
+    for answer in answers:
+        assert [found for found in private if found in answer] == []
+
+
 def searches(filled: Filled) -> int:
     stats = filled.client().indices.stats(metric="search")
     total = stats["_all"]["total"]["search"]["query_total"]

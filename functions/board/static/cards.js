@@ -29,7 +29,7 @@ async function showCard(chart, card, data, actions) {
   const said = note(chart, card, data);
   if (chart.kind !== "tile") element.querySelector(".note").textContent = said;
   const words = card.failed ? page.words.empty.failed : emptyWords(chart, rows);
-  const state = JSON.stringify([element.hidden, rows, words, said, signals(chart, data), today()]);
+  const state = JSON.stringify([element.hidden, rows, words, said, signals(chart, data), data.compared, today()]);
   if (shown.get(chart.id) === state) return;
   shown.set(chart.id, state);
   const body = element.querySelector(".body");
@@ -45,7 +45,7 @@ async function showCard(chart, card, data, actions) {
     await drawings.get(chart.id).show(rows, signals(chart, data), theme());
   } else {
     const title = document.getElementById(`${chart.id}-title`).textContent;
-    fill(body, tables[chart.kind](chart, rows, { title, note: said, drill: actions.drill }));
+    fill(body, tables[chart.kind](chart, rows, { title, note: said, compared: data.compared, drill: actions.drill }));
   }
 }
 
@@ -61,11 +61,18 @@ function signals(chart, data) {
 
 function note(chart, card, data) {
   const said = [];
-  if (chart.window) said.push(text("against", data.window.map(time).join("–")));
+  if (chart.window && card.rows?.length)
+    said.push(text(data.compared ? "against" : "not_against", data.window.map(time).join("–")));
+  if (chart.kind === "figures" && card.rows?.[0]?.received) said.push(balance(card.rows[0]));
   if (chart.over_time) said.push(bucket(data.bucket));
   if (card.reach === "all") said.push(text("unfiltered"));
   if (card.reach === "heard") said.push(text("listeners_there"));
   return said.join(" · ");
+}
+
+// Whether everything received is accounted for.
+function balance({ received, accepted, duplicate, rejected }) {
+  return text(received === accepted + duplicate + rejected ? "adds_up" : "does_not_add_up");
 }
 
 // What stands in a card that has nothing to show; null when it has.

@@ -23,10 +23,15 @@ function bar(share, kind = "") {
   return element;
 }
 
+// A figure beside its bar; the bars of a column begin at one place.
+function barred(share, figure, kind = "") {
+  return make("span", { class: "barred" }, bar(share, kind), make("span", {}, figure));
+}
+
 export function tile(chart, [row], { note }) {
   const [key] = Object.keys(chart.values);
   const { value, text: words } = chart.aside;
-  const aside = note || words.replace("{}", figure(chart, value, row[value]));
+  const aside = note || (row[value] === null ? "" : words.replace("{}", figure(chart, value, row[value])));
   return [
     make("p", { class: "figure" }, figure(chart, key, row[key])),
     make("p", { class: "aside", title: aside }, aside),
@@ -53,7 +58,7 @@ function change(row, key) {
   return make("span", { class: `change ${kind}`, title }, label);
 }
 
-export function ranking(chart, rows) {
+export function ranking(chart, rows, { compared }) {
   const [group] = chart.by;
   const [key] = Object.keys(chart.values);
   const most = Math.max(...rows.map((row) => row[key]));
@@ -66,10 +71,10 @@ export function ranking(chart, rows) {
         : make("span", { class: "named" }, make("b", { title: row[group] }, name(row[group]))),
       bar(row[key] / most),
       make("span", { class: "number" }, number(row[key])),
-      change(row, key),
+      compared ? change(row, key) : null,
     ),
   );
-  return [make("ol", { class: "ranking" }, ...items)];
+  return [make("ol", { class: compared ? "ranking" : "ranking alone" }, ...items)];
 }
 
 function dayParts(row) {
@@ -92,7 +97,7 @@ function columns(chart, rows, onDrill) {
   for (const group of chart.by) {
     if (group === "track") found.push({ head: name("track"), cell: track });
     else if (group === "state") found.push({ head: name("state"), cell: (row) => place(row, onDrill) });
-    else found.push({ head: name(group), cell: (row) => name(row[group]) });
+    else found.push({ head: name(group), cell: (row) => wrappable(name(row[group])) });
   }
   for (const [key, format] of Object.entries(chart.values)) {
     if (key === "track_is") continue;
@@ -110,10 +115,10 @@ function valueCell(chart, rows, key, format) {
   const first = Object.keys(chart.values).find((value) => value !== "track_is");
   if (key === first) {
     const most = Math.max(...rows.map((row) => row[key]));
-    return (row) => make("span", { class: "barred" }, bar(row[key] / most), number(row[key]));
+    return (row) => barred(row[key] / most, number(row[key]));
   }
   if (format === "percent" && chart.ops[key] === "share") {
-    return (row) => make("span", { class: "barred" }, bar(row[key], key), percent(row[key]));
+    return (row) => barred(row[key], percent(row[key]), key);
   }
   return (row) => figure(chart, key, row[key]);
 }
@@ -135,6 +140,12 @@ function place(row, onDrill) {
     label,
     code,
   );
+}
+
+// A name such as ADV_FAMILY_PLAN, which may go on in a second line behind a low line.
+function wrappable(words) {
+  const parts = words.split(/(?<=_)/).flatMap((part) => [make("wbr"), part]);
+  return make("span", {}, ...parts.slice(1));
 }
 
 function tableOf(heads, rows, label) {
@@ -192,17 +203,14 @@ export function figures(chart, [row]) {
   return pairs(
     Object.keys(chart.values).map((key) => [
       name(key),
-      make(
-        "span",
-        { class: "barred" },
-        bar(row[whole] ? row[key] / row[whole] : 0, key),
-        number(row[key]),
-      ),
+      barred(row[whole] ? row[key] / row[whole] : 0, number(row[key]), key),
     ]),
   );
 }
 
+// An offer's two arms side by side, and what lies between them.
 export function effect(_, rows, { title }) {
+<<<<<<< HEAD
   const heads = [
     {
       head: name("offer"),
@@ -226,8 +234,41 @@ export function effect(_, rows, { title }) {
           row.low === null ? null : make("small", {}, text("interval", points(row.low), points(row.high))),
         ),
     },
+=======
+  const most = Math.max(...rows.flatMap((row) => [row.rate_offered ?? 0, row.rate_held ?? 0]));
+  const blocks = rows.map((row) =>
+    make(
+      "article",
+      {},
+      make("h3", {}, name(row.offer)),
+      make("p", { class: "uplift" }, make("b", {}, points(row.uplift)), verdict(row)),
+      make(
+        "dl",
+        {},
+        ...arm("offered", row.offered, row.rate_offered, most),
+        ...arm("holdout", row.holdout, row.rate_held, most),
+      ),
+      row.low === null
+        ? null
+        : make("small", {}, text("interval", points(row.low), points(row.high))),
+    ),
+  );
+  const attributes = { class: "scroll effect", tabindex: "0", role: "region", "aria-label": title };
+  return [make("div", attributes, ...blocks)];
+}
+
+function arm(kind, customers, rate, most) {
+  return [
+    make("dt", {}, name(kind), make("small", {}, number(customers))),
+    make("dd", {}, barred(most ? rate / most : 0, percent(rate), kind)),
+>>>>>>> 71194e4 (Let the board be read at a glance: bars from one place, effect as two arms, legends, comparisons only with a whole window)
   ];
-  return [tableOf(heads, rows, title)];
+}
+
+function verdict({ low, high }) {
+  if (low > 0) return make("span", { class: "change up" }, `▲ ${text("better")}`);
+  if (low !== null && high < 0) return make("span", { class: "change down" }, `▼ ${text("worse")}`);
+  return make("span", { class: "change" }, text("unsure"));
 }
 
 export function model(_, [row]) {
