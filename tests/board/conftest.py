@@ -1,51 +1,24 @@
-"""A well-filled Elasticsearch for the board: three simulated hours, and plain lists of the same."""
+"""A well-filled Elasticsearch for the board, and a chromium on its page."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import polars as pl
 import pytest
-from elasticsearch import Elasticsearch
+from playwright.sync_api import Browser, sync_playwright
 
 from beam_pipeline.edges.elasticsearch import ElasticsearchConfig, apply_templates
 from beam_pipeline.edges.redis import ProgressConfig
-from functions.board.catalogue import load
-from functions.board.data import Data
-from functions.board.progress import ProgressReader
+from functions.board.build import build
 from infra.local.stack import Stack
+from tests.board.browsing import CHROMIUM, FLAGS, Clock, Switch, Visit, visiting
 from tests.board.fill import Simulated, fill
+from tests.board.filled import NOW, START, Filled
 from tests.board.offers import MESSAGES, TARGETS, messages, targets, upgrades
-
-START = datetime(2026, 3, 1, 22, tzinfo=UTC)
-NOW = START + timedelta(hours=2, minutes=47, seconds=30)
-"""The board's clock in these tests: the top lists' two windows lie on two days."""
-
-
-@dataclass
-class Filled:
-    """Where the data are, and the same as plain dictionaries by dataset."""
-
-    elasticsearch: str
-    redis: str
-    rows: dict[str, list[dict[str, Any]]]
-    customers: list[dict[str, str]]
-    """The reference data's, with names and phones."""
-
-    def client(self) -> Elasticsearch:
-        """A client of its own."""
-        return Elasticsearch(self.elasticsearch, request_timeout=30)
-
-    def data(self, *, customers: bool = True, now: datetime = NOW) -> Data:
-        """The board's reader with nothing cached, its clock at `now`."""
-        progress = ProgressReader(self.redis)
-        return Data(
-            self.client(), progress, load(), customers=customers, clock=lambda: now.timestamp()
-        )
+from tests.board.serving import board, serving
 
 
 @pytest.fixture(scope="session")
@@ -78,3 +51,30 @@ def filled(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
     yield Filled(stack.elasticsearch, stack.redis, rows, customers)
     for index in client.indices.get(index="*"):
         client.indices.delete(index=index)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    build()
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def door(filled: Filled) -> Switch:
+    return Switch(board(filled.elasticsearch, filled.redis, Clock()))
+
+
+@pytest.fixture
+def url(door: Switch) -> Iterator[str]:
+    with serving(door) as address:
+        yield address
+
+
+@pytest.fixture
+def visit(browser: Browser, url: str) -> Iterator[Visit]:
+    with visiting(browser, url) as found:
+        found.open()
+        yield found

@@ -11,7 +11,7 @@ import pytest
 
 from functions.board.searches import Row
 from functions.board.view import View
-from tests.board.conftest import NOW, START, Filled
+from tests.board.filled import NOW, START, Filled
 
 VIEWS = [
     View("1h"),

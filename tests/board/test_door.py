@@ -15,7 +15,7 @@ from beam_pipeline.edges.models import Pointer, Promotion
 from functions.board.build import build
 from functions.board.catalogue import load
 from functions.board.units import MINUTE_MS
-from tests.board.conftest import NOW, Filled
+from tests.board.filled import NOW, Filled
 from tests.board.serving import board, serving
 
 NOBODY = "http://127.0.0.1:9"

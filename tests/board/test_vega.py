@@ -13,7 +13,7 @@ from functions.board.catalogue import LANGUAGES, Chart, Language, load
 from functions.board.groups import Spec
 from functions.board.view import View
 from infra.local.paths import LOCAL
-from tests.board.conftest import Filled
+from tests.board.filled import Filled
 
 DRAWN = [chart for chart in load().of("page") if vega.drawn(chart)]
 PICTURES = LOCAL / "board-pictures"

@@ -17,7 +17,7 @@ from functions.board.view import View
 from infra.kibana.build import OUTPUT, content, main
 from infra.kibana.columns import shown_values
 from infra.kibana.vegamap import specification
-from tests.board.conftest import Filled
+from tests.board.filled import Filled
 from tests.kibana.aggregations import aggregation, clause, rows
 
 Json = dict[str, Any]
