@@ -16,10 +16,20 @@ export function redraw(data, actions) {
 }
 
 // Show the data of all cards; `actions` are `region(code)` and `drill(code)`.
-export function show(data, actions) {
-  return Promise.all(
-    page.charts.map((chart) => showCard(chart, data.charts[chart.id] ?? {}, data, actions)),
-  );
+// Figures and tables first, then chart by chart: what is ready can be read while others are drawn.
+export async function show(data, actions) {
+  const card = (chart) => showCard(chart, data.charts[chart.id] ?? {}, data, actions);
+  await Promise.all(page.charts.filter((chart) => !chart.spec).map(card));
+  for (const chart of page.charts.filter((chart) => chart.spec)) {
+    await painted();
+    await card(chart);
+  }
+}
+
+// When the browser has painted, or need not: a page in the background is not.
+function painted() {
+  const frame = new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  return Promise.race([frame, new Promise((done) => setTimeout(done, 100))]);
 }
 
 async function showCard(chart, card, data, actions) {

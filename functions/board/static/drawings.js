@@ -2,9 +2,9 @@
 // is made anew, out of sight, and ended: Vega's operators keep a little of all rows they ever saw.
 // The same happens for another theme.
 
-import { vegaEmbed } from "./vega.js";
 import { page } from "./words.js";
 
+const vega = import("./vega.js"); // large: figures and tables do not wait for it
 const UPDATES = 12; // of a view, before it is made anew
 
 const OPTIONS = {
@@ -59,6 +59,7 @@ export class Drawing {
       parameter.name in signals ? { ...parameter, value: signals[parameter.name] } : parameter,
     );
     const spec = { ...this.#chart.spec, params, datasets: { rows } };
+    const { vegaEmbed } = await vega;
     const result = await vegaEmbed(element, spec, { ...OPTIONS, config: page.themes[theme] });
     await result.view.runAsync();
     this.#drop();
