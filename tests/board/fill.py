@@ -128,7 +128,8 @@ def main() -> None:
     for name, frame in frames.items():
         print(f"{name}: {frame.height} rows")
     if asked.redis:
-        newest = int(frames["plays"]["published_at"].to_physical().to_numpy().max())
+        published = int(frames["plays"]["published_at"].to_physical().to_numpy().max())
+        newest = min(published, int(now.timestamp() * 1000))
         ProgressConfig(asked.redis).open().record("elasticsearch", newest, newest)
 
 
