@@ -15,7 +15,7 @@ from functions.board.catalogue import Catalogue, Chart
 from functions.board.progress import ProgressReader
 from functions.board.searches import Row, Search
 from functions.board.titles import Titles
-from functions.board.units import HOUR_MS, MINUTE_MS, milliseconds
+from functions.board.units import HOUR_MS, MINUTE_MS
 from functions.board.view import Times, View
 from functions.shared.logs import log
 
@@ -80,8 +80,7 @@ class Data:
         now_ms = int(now * 1000)
         first_ms = self._first(view, now)
         times = Times.of(view, now_ms, first_ms)
-        heard = self._heard_there(view, times, now)
-        charts = self._read(view, times, heard, now)
+        charts = self._charts_of(view, times, now)
         progress = self._progress.read(now_ms)
         window = times.window(30 * MINUTE_MS)
         return {
@@ -136,35 +135,60 @@ class Data:
             raise Unavailable("a search failed")
         return answers
 
-    def _read(
-        self, view: View, times: Times, heard: list[str] | None, now: float
-    ) -> dict[str, dict[str, Any]]:
-        """Rows by chart: those that still serve as they are, the others asked for together."""
-        known = {chart.id: self._rows.get((chart.id, view), now) for chart in self._charts}
-        plans = [
-            self._plan(chart, view, times, heard)
+    def _charts_of(self, view: View, times: Times, now: float) -> dict[str, dict[str, Any]]:
+        """Every chart's content; what is narrowed by customers waits until those are known."""
+        held = self._heard.get(view, now) if view.narrowed else (None,)
+        first = [chart for chart in self._charts if held is not None or not _by_customers(chart)]
+        also = [] if held is not None else [_heard_search(view, times)]
+        found, answers = self._read(first, view, times, held and held[0], now, also)
+        if held is None:
+            held = (_heard(answers[0]),)
+            self._heard.put(view, held, now + self._heavy_s(view))
+            rest = [chart for chart in self._charts if _by_customers(chart)]
+            found |= self._read(rest, view, times, held[0], now)[0]
+        if all(rows is None for rows in found.values()):
+            raise Unavailable("every search failed")
+        return {
+            chart.id: {"failed": True}
+            if found[chart.id] is None
+            else self._content(chart, found[chart.id], view, held[0])
             for chart in self._charts
-            if known[chart.id] is None
+        }
+
+    def _read(
+        self,
+        charts: list[Chart],
+        view: View,
+        times: Times,
+        heard: list[str] | None,
+        now: float,
+        also: Sequence[Search] = (),
+    ) -> tuple[dict[str, list[Row] | None], list[Answer]]:
+        """Rows by chart, None where a search failed; and the answers to what is `also` asked.
+
+        Those that still serve are given as they are, the others asked for in one request.
+
+        Raises:
+            Unavailable: when Elasticsearch does not answer, or one of `also` failed.
+        """
+        found = {chart.id: self._rows.get((chart.id, view), now) for chart in charts}
+        plans = [
+            self._plan(chart, view, times, heard) for chart in charts if found[chart.id] is None
         ]
-        distinct: list[Search] = []
+        asked = list(also)
         for plan in plans:
-            distinct += [search for search in plan.searches if search not in distinct]
-        answers = self._msearch(distinct) if distinct else []
-        found: dict[str, dict[str, Any]] = {}
+            asked += [search for search in plan.searches if search not in asked]
+        answers = self._msearch(asked) if asked else []
+        if any("error" in answer for answer in answers[: len(also)]):
+            raise Unavailable("a search failed")
         for plan in plans:
-            own = [answers[distinct.index(search)] for search in plan.searches]
+            own = [answers[asked.index(search)] for search in plan.searches]
             if any("error" in answer for answer in own):
-                found[plan.chart.id] = {"failed": True}
                 continue
             rows = self._titles.add(plan.chart, plan.read(own), now)
             self._rows.put((plan.chart.id, view), rows, now + self._serves(plan.chart, view))
-            known[plan.chart.id] = rows
-        if plans and len(found) == len(self._charts):
-            raise Unavailable("every search failed")
-        return {
-            chart.id: found.get(chart.id) or self._content(chart, known[chart.id], view, heard)
-            for chart in self._charts
-        }
+            found[plan.chart.id] = rows
+        return found, answers[: len(also)]
 
     def _content(
         self, chart: Chart, rows: list[Row] | None, view: View, heard: list[str] | None
@@ -191,9 +215,10 @@ class Data:
         )
 
     def _serves(self, chart: Chart, view: View) -> float:
-        if not chart.heavy:
-            return LIGHT_S
-        return max(LIGHT_S, min(milliseconds(view.range) / 1000 / _HEAVY_SHARE, _HEAVY_MOST_S))
+        return self._heavy_s(view) if chart.heavy else LIGHT_S
+
+    def _heavy_s(self, view: View) -> float:
+        return max(LIGHT_S, min(view.range_ms / 1000 / _HEAVY_SHARE, _HEAVY_MOST_S))
 
     def _first(self, view: View, now: float) -> int | None:
         """When listening began, as far back as the view looks."""
@@ -202,28 +227,6 @@ class Data:
             answer = self.ask([listening.first_search(view, int(now * 1000))])[0]
             known = (listening.first(answer),)
             self._firsts.put(view.range, known, now + _FIRST_S)
-        return known[0]
-
-    def _heard_there(self, view: View, times: Times, now: float) -> list[str] | None:
-        """The customers heard in the view's region and on its device; None for no such list."""
-        if not view.narrowed:
-            return None
-        known = self._heard.get(view, now)
-        if known is None:
-            where = [*searches.narrowing(view), {"range": {"played_at": {"gte": times.from_ms}}}]
-            terms = {"field": "customer_id", "size": MOST_CUSTOMERS + 1}
-            body = {
-                "query": {"bool": {"filter": where}},
-                "size": 0,
-                "track_total_hits": False,
-                "aggs": {"customers": {"terms": terms}},
-            }
-            answer = self.ask([Search("plays-*", body)])[0]
-            buckets = answer.get("aggregations", {}).get("customers", {}).get("buckets", ())
-            there = sorted(bucket["key"] for bucket in buckets)
-            known = (there if len(there) <= MOST_CUSTOMERS else None,)
-            serves_s = max(LIGHT_S, min(view.range_ms / 1000 / _HEAVY_SHARE, _HEAVY_MOST_S))
-            self._heard.put(view, known, now + serves_s)
         return known[0]
 
     def _msearch(self, asked: Sequence[Search]) -> list[Answer]:
@@ -247,3 +250,27 @@ class Data:
             if "error" in answer:
                 log("ERROR", "a search failed", metric="board_search", why=str(answer["error"]))
         return list(answers)
+
+
+def _by_customers(chart: Chart) -> bool:
+    return chart.dataset is not None and chart.dataset.narrowed == "customers"
+
+
+def _heard_search(view: View, times: Times) -> Search:
+    """The customers heard in the view's region and on its device: `_heard` reads them."""
+    where = [*searches.narrowing(view), {"range": {"played_at": {"gte": times.from_ms}}}]
+    terms = {"field": "customer_id", "size": MOST_CUSTOMERS + 1}
+    body = {
+        "query": {"bool": {"filter": where}},
+        "size": 0,
+        "track_total_hits": False,
+        "aggs": {"customers": {"terms": terms}},
+    }
+    return Search("plays-*", body)
+
+
+def _heard(answer: Answer) -> list[str] | None:
+    """Customers in order; None where they are too many for a list."""
+    buckets = answer.get("aggregations", {}).get("customers", {}).get("buckets", ())
+    there = sorted(bucket["key"] for bucket in buckets)
+    return there if len(there) <= MOST_CUSTOMERS else None

@@ -71,7 +71,7 @@ def search(chart: Chart, view: View, times: Times, customers: Iterable[str] | No
 
 def groups(chart: Chart, times: Times) -> Body:
     """The aggregations: splits outermost first, then the values."""
-    metrics = dict(_metrics(chart.values.values(), times))
+    metrics = dict(_metrics(_counted(chart), times))
     if chart.span is not None and chart.span.window:
         assert chart.dataset is not None
         now, before = (between(chart.dataset.time, window) for window in _windows(chart, times))
@@ -104,6 +104,12 @@ def _grouping(chart: Chart, split: Split, times: Times) -> Body:
     elif split.top < _FEW:
         terms["shard_size"] = _FEW
     return {"terms": terms}
+
+
+def _counted(chart: Chart) -> list[Value]:
+    """The values that are asked for: of a window every group is counted, and named later."""
+    windowed = chart.span is not None and bool(chart.span.window)
+    return [value for value in chart.values.values() if not (windowed and value.op == "fields")]
 
 
 def _metrics(values: Iterable[Value], times: Times) -> Iterator[tuple[str, Body]]:
@@ -191,7 +197,7 @@ def _values(chart: Chart, bucket: Mapping[str, Any]) -> Row:
     if chart.span is not None and chart.span.window:
         inner = bucket[NOW]
     found: Row = {}
-    for value in chart.values.values():
+    for value in _counted(chart):
         if value.op == "fields":
             found |= _newest(value, inner)
         else:

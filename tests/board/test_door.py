@@ -256,6 +256,8 @@ def test_a_search_that_fails_leaves_the_other_cards(filled: Filled, clock: Clock
     client.indices.create(
         index="plays-broken", mappings={"properties": {"state": {"type": "geo_point"}}}
     )
+    play = {"played_at": NOW.isoformat(), "state": {"lat": 31.0, "lon": -99.0}}
+    client.index(index="plays-broken", document=play, refresh=True)
     try:
         with serving(board(filled.elasticsearch, filled.redis, clock)) as url:
             charts = httpx.get(f"{url}/data", timeout=30).json()["charts"]
