@@ -12,6 +12,10 @@ from functions.board.colours import ACCENT, ON_DATA, SERIES
 Spec = dict[str, Any]
 PERCENT = ".1%"
 NUMBER = ","
+_SHADES = (
+    "domain('color')[1] < 2 ? domain('color') : [0, domain('color')[1] / 2, domain('color')[1]]"
+)
+"""The figures under a heat map's shades: none, half of the most, the most."""
 AXIS_NUMBER = "abs(datum.value) >= 1000 ? format(datum.value, '~s') : format(datum.value, ',')"
 
 
@@ -199,8 +203,8 @@ def heat(chart: Chart, words: Mapping[str, str], language: Language) -> Spec:
                     "titleOrient": "left",
                     "gradientLength": 120,
                     "gradientThickness": 8,
-                    "tickCount": 3,
-                    "labelExpr": AXIS_NUMBER,
+                    "values": {"expr": _SHADES},
+                    "labelExpr": "format(datum.value, '.2~s')",
                     "labelFontSize": 11,
                 },
             },
