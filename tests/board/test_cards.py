@@ -122,12 +122,17 @@ def test_offers_their_effect_texts_and_the_model_are_shown_as_they_are_stored(
     with serving(place) as url, visiting(browser, url) as visit:
         visit.open()
         page, charts = visit.page, visit.data()["charts"]
-        (row,) = charts["effect"]["rows"]
+        (row, *bands) = charts["effect"]["rows"]
+        assert bands
         effect = page.locator("#effect article")
         assert f"{abs(row['uplift']) * 100:.1f}\u00a0pp" in effect.locator("b").inner_text()
-        assert effect.locator("dd").all_inner_texts() == [
+        assert effect.locator("dl:not(.bands) dd").all_inner_texts() == [
             f"{row['rate_offered']:.1%}", f"{row['rate_held']:.1%}"
         ]  # fmt: skip
+        known = [band for band in bands if band["low"] is not None]
+        tenths = [f"score {band['band'] * 10}.0% – {(band['band'] + 1) * 10}.0%" for band in known]
+        assert effect.locator(".bands dt").all_inner_texts() == tenths
+        assert len(effect.locator(".bands dd").all_inner_texts()) == len(known)
         verdict = "more upgrade" if row["low"] > 0 else "not certain yet"
         assert verdict in effect.inner_text()
         for chart, figure in (("targets", "customers"), ("outcomes", "messages")):

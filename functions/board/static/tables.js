@@ -210,33 +210,9 @@ export function figures(chart, [row]) {
 
 // An offer's two arms side by side, and what lies between them.
 export function effect(_, rows, { title }) {
-<<<<<<< HEAD
-  const heads = [
-    {
-      head: name("offer"),
-      cell: (row) =>
-        row.band === null
-          ? row.offer
-          : make("small", {}, `${name("band")} ${percent(row.band / 10)} – ${percent((row.band + 1) / 10)}`),
-    },
-    { head: name("offered"), kind: "number", cell: (row) => number(row.offered) },
-    { head: name("rate_offered"), kind: "number", cell: (row) => percent(row.rate_offered) },
-    { head: name("holdout"), kind: "number", cell: (row) => number(row.holdout) },
-    { head: name("rate_held"), kind: "number", cell: (row) => percent(row.rate_held) },
-    {
-      head: name("uplift"),
-      kind: "number",
-      cell: (row) =>
-        make(
-          "span",
-          { class: "named" },
-          make("b", {}, points(row.uplift)),
-          row.low === null ? null : make("small", {}, text("interval", points(row.low), points(row.high))),
-        ),
-    },
-=======
-  const most = Math.max(...rows.flatMap((row) => [row.rate_offered ?? 0, row.rate_held ?? 0]));
-  const blocks = rows.map((row) =>
+  const whole = rows.filter((row) => row.band === null);
+  const most = Math.max(...whole.flatMap((row) => [row.rate_offered ?? 0, row.rate_held ?? 0]));
+  const blocks = whole.map((row) =>
     make(
       "article",
       {},
@@ -251,17 +227,26 @@ export function effect(_, rows, { title }) {
       row.low === null
         ? null
         : make("small", {}, text("interval", points(row.low), points(row.high))),
+      byScore(rows.filter((one) => one.offer === row.offer && one.band !== null && one.low !== null)),
     ),
   );
   const attributes = { class: "scroll effect", tabindex: "0", role: "region", "aria-label": title };
   return [make("div", attributes, ...blocks)];
 }
 
+function byScore(bands) {
+  if (!bands.length) return null;
+  const lines = bands.flatMap((row) => [
+    make("dt", {}, `${name("band")} ${percent(row.band / 10)} – ${percent((row.band + 1) / 10)}`),
+    make("dd", {}, points(row.uplift), make("small", {}, ` ${points(row.low)} … ${points(row.high)}`)),
+  ]);
+  return make("dl", { class: "bands" }, ...lines);
+}
+
 function arm(kind, customers, rate, most) {
   return [
     make("dt", {}, name(kind), make("small", {}, number(customers))),
     make("dd", {}, barred(most ? rate / most : 0, percent(rate), kind)),
->>>>>>> 71194e4 (Let the board be read at a glance: bars from one place, effect as two arms, legends, comparisons only with a whole window)
   ];
 }
 
