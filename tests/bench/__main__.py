@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from infra.local.paths import LOCAL
 from infra.local.stack import Ports, Stack
@@ -42,7 +43,7 @@ class Run:
         work.make()
         return work
 
-    def child(self, name: str, plays: int, rows: int = 10_000) -> dict[str, float]:
+    def child(self, name: str, plays: int, rows: int = 10_000) -> dict[str, Any]:
         """A measure in a process of its own."""
         work = self.work(plays)
         flags = ["--folder", str(work.folder), "--plays", str(work.plays), "--rows", str(rows)]
@@ -100,6 +101,15 @@ def whole(run: Run) -> None:
     peak = told["peak_bytes"] / 1e9
     run.add("peak memory of that process", peak, Target(1.5, 0.8, "GB", True))
     run.rates["pipeline"] = told["rate"]
+
+
+def scoring(run: Run) -> None:
+    """What choosing customers adds to the pipeline's time."""
+    told = run.child("scoring", FULL)
+    ours = run.rates.get("pipeline") or run.child("pipeline", FULL)["rate"]
+    detail = f"{told['rate']:,.0f}/s, {told['rows']['targets']:,} targets"
+    run.add("pipeline with scoring, cost to that", ours / told["rate"],
+            Target(1.1, 1.05, "times", True), detail)  # fmt: skip
 
 
 def per_event(run: Run) -> None:
@@ -163,6 +173,7 @@ PARTS: dict[str, Callable[[Run], None]] = {
     "core": core,
     "long": long,
     "pipeline": whole,
+    "scoring": scoring,
     "per-event": per_event,
     "stores": stores,
     "doors": doors,

@@ -6,6 +6,7 @@ import argparse
 import json
 import resource
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from beam_pipeline.domain.decode import decode
 from beam_pipeline.edges.lookups import FileReferences
 from beam_pipeline.edges.places import ZipPlaces
 from beam_pipeline.transforms.resources import opened
+from beam_pipeline.transforms.score import Targeting
+from infra.local.stack import Ports, Stack
 from tests.bench import per_event, whole
 from tests.bench.core import Core, frames_of
+from tests.bench.scoring import prepare
 from tests.bench.work import Work
 
 Result = dict[str, object]
@@ -37,14 +41,25 @@ def core(work: Work, rows: int) -> Result:
     return {"seconds": middle.seconds, "rows": middle.documents}
 
 
-def pipeline(work: Work, rows: int) -> Result:
+def pipeline(work: Work, rows: int, targeting: Targeting | None = None) -> Result:
     """The whole pipeline; reading the file counts, reference data is opened before."""
     del rows
     opened(ZipPlaces())
     opened(FileReferences(work.customers, work.tracks))
     begun = time.perf_counter()
-    told = whole.run(work)
+    told = whole.run(work, targeting=targeting)
     return {"seconds": time.perf_counter() - begun, "rows": told}
+
+
+def scoring(work: Work, rows: int) -> Result:
+    """The whole pipeline, choosing customers beside all else."""
+    with tempfile.TemporaryDirectory() as folder:
+        stack = Stack(Path(folder) / "stack", Ports.free())
+        try:
+            targeting = prepare(work, stack.redis, Path(folder) / "models")
+            return pipeline(work, rows, targeting)
+        finally:
+            stack.stop()
 
 
 def naive(work: Work, rows: int) -> Result:
@@ -55,7 +70,13 @@ def naive(work: Work, rows: int) -> Result:
     return {"seconds": time.perf_counter() - begun, "rows": told}
 
 
-MEASURES = {"decode": decoding, "core": core, "pipeline": pipeline, "per-event": naive}
+MEASURES = {
+    "decode": decoding,
+    "core": core,
+    "pipeline": pipeline,
+    "scoring": scoring,
+    "per-event": naive,
+}
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from beam_pipeline.domain.decode import decode
 from beam_pipeline.edges.lookups import FileReferences
 from beam_pipeline.edges.places import ZipPlaces
 from infra.local.stack import Stack
-from tests.bench import latency, stream, whole
+from tests.bench import latency, scoring, stream, whole
 from tests.bench.core import Core, frames_of
 from tests.bench.table import Figure, Report, Target
 from tests.bench.work import Work
@@ -71,6 +71,16 @@ def test_the_whole_pipeline_gives_what_the_core_gives(work: Work) -> None:
     assert told["plays"] == core.documents["plays"]
     assert told["listening"] >= 1
     assert told["interests"] > 0
+
+
+def test_with_scoring_it_gives_the_same_and_targets(
+    stack: Stack, work: Work, tmp_path: Path
+) -> None:
+    redis = stack.redis.removesuffix("/0") + "/8"
+    told = whole.run(work, targeting=scoring.prepare(work, redis, tmp_path / "models"))
+    targets = told.pop("targets")
+    assert told == whole.run(work)
+    assert 0 < targets < 300
 
 
 def test_plays_go_through_the_stores_and_marks_are_seen(

@@ -15,6 +15,7 @@ from beam_pipeline.edges.lookups import FileReferences
 from beam_pipeline.edges.places import ZipPlaces
 from beam_pipeline.options import BOUNDED_RUNNER
 from beam_pipeline.pipeline import Destination, build
+from beam_pipeline.transforms.score import Targeting
 from tests.bench.work import Work
 
 ROWS: Counter[str] = Counter()
@@ -42,7 +43,9 @@ class NullSink:
         return DEAD_LETTERS.to_frame()
 
 
-def run(work: Work, runner: str = BOUNDED_RUNNER) -> dict[str, int]:
+def run(
+    work: Work, runner: str = BOUNDED_RUNNER, targeting: Targeting | None = None
+) -> dict[str, int]:
     """Run to the end; give the rows that came out, by dataset."""
     ROWS.clear()
     pipeline = beam.Pipeline(options=PipelineOptions([f"--runner={runner}"]))
@@ -51,6 +54,7 @@ def run(work: Work, runner: str = BOUNDED_RUNNER) -> dict[str, int]:
         FileReferences(work.customers, work.tracks),
         ZipPlaces(),
         [Destination("Null", Nowhere())],
+        targeting=targeting,
     )
     pipeline.run().wait_until_finish()
     return dict(ROWS)
