@@ -1,8 +1,9 @@
-"""A dataset of these tests' own on the session's BigQuery emulator."""
+"""Datasets of these tests' own on the session's BigQuery emulator."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -25,7 +26,7 @@ class Warehouse:
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         """What a statement gives; `encore.` is our dataset here."""
-        found = self.client.query_and_wait(in_dataset(sql, DATASET))
+        found = self.client.query_and_wait(in_dataset(sql, self.config.dataset))
         return [tuple(row) for row in found]
 
     def ask(self, question: str, **values: object) -> list[tuple[object, ...]]:
@@ -34,12 +35,19 @@ class Warehouse:
         return self.rows(with_values(sql, values))
 
 
-@pytest.fixture(scope="session")
-def warehouse(stack: Stack) -> Iterator[Warehouse]:
-    """Our tables and views."""
+@contextmanager
+def new_warehouse(stack: Stack, dataset: str) -> Iterator[Warehouse]:
+    """Our tables and views in a dataset that has nothing in it."""
     ends = stack.endpoints
-    config = BigQueryConfig(ends.project, DATASET, stack.bigquery, ends.bigquery_grpc)
+    config = BigQueryConfig(ends.project, dataset, stack.bigquery, ends.bigquery_grpc)
     client = config.client()
-    create_tables(client, DATASET)
+    create_tables(client, dataset)
     yield Warehouse(config, client)
     client.close()  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture(scope="session")
+def warehouse(stack: Stack) -> Iterator[Warehouse]:
+    """What most of these tests share."""
+    with new_warehouse(stack, DATASET) as made:
+        yield made

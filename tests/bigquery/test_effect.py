@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 from beam_pipeline.domain.schemas import AD_EVENTS, TARGETS
 from beam_pipeline.domain.targeting import draw
 from functions.board import effect
+from infra.local.stack import Stack
 from simulator.cli import main
-from tests.bigquery.conftest import Warehouse
+from tests.bigquery.conftest import Warehouse, new_warehouse
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 UPLIFT = 0.25
@@ -64,18 +66,24 @@ def _upgrades(key: Path) -> pl.DataFrame:
     return events.select(list(AD_EVENTS)).cast(AD_EVENTS)
 
 
+@pytest.fixture
+def ledger(stack: Stack) -> Iterator[Warehouse]:
+    """A dataset for the month alone."""
+    with new_warehouse(stack, "month") as made:
+        yield made
+
+
 def test_the_ledgers_interval_holds_the_true_effect_and_so_does_that_of_each_half(
-    month: Month, warehouse: Warehouse
+    month: Month, ledger: Warehouse
 ) -> None:
     halves = month.targets.with_columns(pl.col("score").mul(2).floor().mul(0.5).add(0.25))
-    sink = warehouse.config.open()
+    sink = ledger.config.open()
     for dataset, frame in (("targets", halves), ("ad_events", month.upgrades)):
-        warehouse.client.query_and_wait(f"TRUNCATE TABLE questions.{dataset}")
         assert sink.write(dataset, pl.concat([frame, frame[:50]])).is_empty()
     sink.close()
     until = START + timedelta(days=31)
-    (row,) = warehouse.ask("offer_uplift", since=START, until=until)
-    bands = warehouse.ask("offer_uplift_by_score", since=START, until=until)
+    (row,) = ledger.ask("offer_uplift", since=START, until=until)
+    bands = ledger.ask("offer_uplift_by_score", since=START, until=until)
     assert [band[1] for band in bands] == [2, 7]
     for found in (row, *(band[:1] + band[2:] for band in bands)):
         _, treated, held_out, *_, uplift, plus_minus = found
