@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from beam_pipeline.edges.environment import WORKER
 from infra.local import processes
 from infra.local.doors import KEY_ID, Caller
 from infra.local.paths import ROOT
@@ -92,7 +93,7 @@ def pipeline(stack: Stack, ledger_s: float, models: Path | None = None) -> Launc
         *_bigquery_flags(stack),
         *("--ledger-seconds", f"{ledger_s:g}"),
         *(("--models", models) if models else ()),
-        env={"PUBSUB_EMULATOR_HOST": ends.pubsub, "POLARS_MAX_THREADS": "1"},
+        env={"PUBSUB_EMULATOR_HOST": ends.pubsub, **WORKER},
     )
 
 

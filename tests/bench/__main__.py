@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from beam_pipeline.edges.environment import WORKER
 from infra.local.paths import LOCAL
 from infra.local.stack import Ports, Stack
 from tests.bench import latency, stream
@@ -50,7 +51,7 @@ class Run:
         done = subprocess.run(
             [sys.executable, "-m", "tests.bench.child", name, *flags],
             cwd=ROOT,
-            env={**os.environ, "POLARS_MAX_THREADS": "1"},
+            env={**os.environ, **WORKER},
             capture_output=True,
             text=True,
             check=False,

@@ -22,6 +22,7 @@ from beam_pipeline.domain.lines import Block
 from beam_pipeline.edges.bigquery import BigQueryConfig
 from beam_pipeline.edges.bulk import Bulk
 from beam_pipeline.edges.elasticsearch import ElasticsearchConfig, apply_templates
+from beam_pipeline.edges.environment import WORKER
 from beam_pipeline.edges.lookups import FileReferences
 from beam_pipeline.edges.places import ZipPlaces
 from beam_pipeline.edges.redis import connect
@@ -114,7 +115,7 @@ class Bench:
 
     def _environ(self) -> dict[str, str]:
         pubsub = self.stack.endpoints.pubsub
-        return {**os.environ, "PUBSUB_EMULATOR_HOST": pubsub, "POLARS_MAX_THREADS": "1"}
+        return {**os.environ, "PUBSUB_EMULATOR_HOST": pubsub, **WORKER}
 
 
 class Topic:

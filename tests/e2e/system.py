@@ -17,6 +17,7 @@ import httpx
 
 from beam_pipeline.edges.bigquery import BigQueryConfig
 from beam_pipeline.edges.elasticsearch import ElasticsearchConfig, apply_templates
+from beam_pipeline.edges.environment import WORKER
 from beam_pipeline.edges.redis import connect
 from beam_pipeline.edges.tables import create_tables
 from infra.local import topics
@@ -71,7 +72,7 @@ class System:
         return {
             **os.environ,
             "PUBSUB_EMULATOR_HOST": self.stack.endpoints.pubsub,
-            "POLARS_MAX_THREADS": "1",
+            **WORKER,
         }
 
     def start_pipeline(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from beam_pipeline.edges.environment import WORKER
 from tests.infra_cloud.recording import INFRA, ROOT, Bench
 
 DOCKERFILE = (INFRA / "dataflow" / "Dockerfile").read_text()
@@ -106,3 +107,8 @@ def test_a_staged_function_can_be_imported_from_its_folder_alone(name: str, benc
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(folder / "functions" / "__init__.py")
+
+
+def test_workers_find_in_the_image_the_environment_that_they_find_here() -> None:
+    for name, value in WORKER.items():
+        assert re.search(rf"^\s+{name}={value} \\$", DOCKERFILE, re.MULTILINE), name
