@@ -98,7 +98,7 @@ DROP TABLE {incoming};""",  # noqa: S608 - names of ours, and dates
         try:
             self.config.client().load_table_from_file(file, place, job_config=job).result()
         except (GoogleAPIError, GoogleAuthError, RequestException) as error:
-            raise QueryFailed(str(error)) from error
+            raise QueryFailed.of(self.config, error) from error
 
 
 def _write(file: IO[bytes], frames: Iterable[pl.DataFrame]) -> list[str]:

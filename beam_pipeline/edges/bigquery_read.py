@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from typing import Self
 
 import grpc
 import polars as pl
@@ -28,7 +29,12 @@ Parameter = Value | Sequence[str] | Sequence[int]
 
 
 class QueryFailed(Exception):
-    """BigQuery refused a query or could not be reached; the text is its own."""
+    """BigQuery refused a query or could not be reached: where, and its own text."""
+
+    @classmethod
+    def of(cls, config: BigQueryConfig, error: Exception) -> Self:
+        """What the client raised for a query on this dataset."""
+        return cls(f"{config.project}.{config.dataset}: {error}")
 
 
 _FAILURES = (GoogleAPIError, GoogleAuthError, RequestException)
@@ -62,7 +68,7 @@ def query(
         rows = config.client().query(sql, job_config=job).result()
         table = rows.to_arrow(bqstorage_client=_reader(config))
     except _FAILURES as error:
-        raise QueryFailed(str(error)) from error
+        raise QueryFailed.of(config, error) from error
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     return frame
@@ -84,7 +90,7 @@ def run(config: BigQueryConfig, script: str) -> None:
     try:
         config.client().query(script, job_config=job).result()
     except _FAILURES as error:
-        raise QueryFailed(str(error)) from error
+        raise QueryFailed.of(config, error) from error
 
 
 def _reader(config: BigQueryConfig) -> BigQueryReadClient:

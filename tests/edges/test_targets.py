@@ -203,10 +203,13 @@ def _url(redis: Redis) -> str:
     return f"redis://{place['host']}:{place['port']}/{place.get('db', 0)}"
 
 
-def _decide_all(url: str, worker: int, count: int) -> list[tuple[Any, ...]]:
-    """What a worker is told when it proposes everyone, with a score of its own."""
+def _decide_all(url: str, worker: int, count: int, workers: int) -> list[tuple[Any, ...]]:
+    """What one of `workers`, who begin together, is told when it proposes everyone."""
     targets = TargetsConfig(url).open()
     customers = np.random.default_rng(worker).permutation(count).tolist()
+    with connect(url) as redis:
+        redis.incr("ready")
+        eventually(lambda: int(redis.get("ready") or b"0") == workers, 60)
     parts = [customers[at : at + 50] for at in range(0, count, 50)]
     channels = (SMS, HOLDOUT, SCREEN, SMS)
     told = [
@@ -222,7 +225,7 @@ def test_workers_that_race_are_told_the_same(redis: Redis, stack: Stack) -> None
     count = 4_000
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(4, mp_context=spawn) as workers:
-        told = list(workers.map(_decide_all, [stack.redis] * 4, range(4), [count] * 4))
+        told = list(workers.map(_decide_all, [stack.redis] * 4, range(4), [count] * 4, [4] * 4))
     assert told[0] == told[1] == told[2] == told[3]
     by_channel = dict.fromkeys((SMS, HOLDOUT, SCREEN), 0)
     for row in told[0]:
@@ -236,7 +239,7 @@ def test_workers_that_race_are_told_the_same(redis: Redis, stack: Stack) -> None
 def test_a_worker_killed_in_the_middle_leaves_whole_decisions(redis: Redis, stack: Stack) -> None:
     count = 20_000
     spawn = multiprocessing.get_context("spawn")
-    worker = spawn.Process(target=_decide_all, args=(stack.redis, 3, count))
+    worker = spawn.Process(target=_decide_all, args=(stack.redis, 3, count, 1))
     worker.start()
     eventually(lambda: redis.xlen("sms:outbox") > 500 or None)
     worker.kill()

@@ -53,7 +53,10 @@ class Function:
     url: str
     process: subprocess.Popen[bytes]
     log: Path
-    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
+    client: httpx.Client = field(
+        default_factory=lambda: httpx.Client(timeout=30, limits=httpx.Limits(keepalive_expiry=1))
+    )
+    """Lets a connection go before gunicorn does, after two idle seconds."""
 
     def post(
         self,

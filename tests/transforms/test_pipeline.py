@@ -184,11 +184,13 @@ def test_the_sums_that_are_kept_do_not_grow_with_the_length_of_the_stream(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Three simulated days: the bag of changes is cut down to the sums, and these have a budget."""
-    sizes: list[int] = []
+    sizes, sums = [], []
     put = count._RunningSumFn._put
 
     def measured(self: Any, mark: Any, counts: Any, state: Any) -> None:
         sizes.append(mark.rows)
+        if mark.compacted and mark.compacted not in sums[-1:]:
+            sums.append(mark.compacted)
         put(self, mark, counts, state)
 
     monkeypatch.setattr(count._RunningSumFn, "_put", measured)
@@ -196,7 +198,9 @@ def test_the_sums_that_are_kept_do_not_grow_with_the_length_of_the_stream(
     monkeypatch.setattr("beam_pipeline.domain.settled.MOST_ROWS", 4_000)
     messages = messages_of(traffic(seed=17, requests=144, minutes=30))
     shelf = run_stream(in_bundles(messages, 2), REFERENCE)
-    third = len(sizes) // 3
-    assert third > 20
-    assert max(sizes[third:]) <= 1.2 * max(sizes[:third])
+    first_day, *later = sums[1:]
+    assert later
+    assert max(later) <= 1.1 * first_day
+    largest_change = 600
+    assert max(sizes) <= 2 * max(sums) + largest_change
     assert held(shelf) == expected(account(messages, REFERENCE))
