@@ -1,0 +1,42 @@
+"""Inner loops in machine code: plain Python over arrays, compiled by numba when a module loads.
+
+A loop takes its rows one after the other, so what it does to a row may depend on the rows before:
+no copies, no passes over columns, and a frame of ten rows costs no more than ten rows.
+
+A compiled loop is kept beside its module, in `__pycache__`, until that file changes. So a loop
+calls compiled loops of its own file only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+from numba import types
+
+Loop = TypeVar("Loop", bound=Callable[..., Any])
+
+
+def _array(of: types.Type, dimensions: int = 1, *, readonly: bool = True) -> types.Array:
+    return types.Array(of, dimensions, "C", readonly=readonly)
+
+
+INT, BYTE = types.int64, types.uint8
+INTS, IDS32, WORDS, BYTES, FLAGS = (
+    _array(of) for of in (types.int64, types.int32, types.uint64, types.uint8, types.boolean)
+)
+"""Arguments of one dimension that are read: int64, int32, uint64, uint8 and bool."""
+OUT_INTS, OUT_IDS32, OUT_WORDS, OUT_BYTES, OUT_FLAGS = (
+    _array(of, readonly=False)
+    for of in (types.int64, types.int32, types.uint64, types.uint8, types.boolean)
+)
+"""The same, of arrays that are written."""
+
+
+def compiled(result: types.Type, *arguments: types.Type) -> Callable[[Loop], Loop]:
+    """Compile a function of these types; it holds no GIL while it runs."""
+    decorate: Any = numba.njit(
+        result(*arguments), cache=True, nogil=True, error_model="numpy"
+    )
+    return decorate
