@@ -22,7 +22,7 @@ def _array(of: types.Type, dimensions: int = 1, *, readonly: bool = True) -> typ
     return types.Array(of, dimensions, "C", readonly=readonly)
 
 
-INT, BYTE = types.int64, types.uint8
+VOID, INT, WORD, BYTE = types.void, types.int64, types.uint64, types.uint8
 INTS, IDS32, WORDS, BYTES, FLAGS = (
     _array(of) for of in (types.int64, types.int32, types.uint64, types.uint8, types.boolean)
 )
@@ -32,6 +32,13 @@ OUT_INTS, OUT_IDS32, OUT_WORDS, OUT_BYTES, OUT_FLAGS = (
     for of in (types.int64, types.int32, types.uint64, types.uint8, types.boolean)
 )
 """The same, of arrays that are written."""
+OUT_TABLE = _array(types.int64, 2, readonly=False)
+"""An int64 array of two dimensions that is written."""
+
+
+def tuple_of(member: types.Type, size: int) -> types.Type:
+    """A tuple of so many arguments of one type."""
+    return types.UniTuple(member, size)  # type: ignore[no-untyped-call]
 
 
 def compiled(result: types.Type, *arguments: types.Type) -> Callable[[Loop], Loop]:

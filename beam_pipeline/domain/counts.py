@@ -12,8 +12,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beam_pipeline.domain import health
+from beam_pipeline.domain.compiled import (
+    INT,
+    INTS,
+    OUT_BYTES,
+    OUT_IDS32,
+    VOID,
+    compiled,
+    tuple_of,
+)
 from beam_pipeline.domain.deltas import CODED, DELTA, DIMENSIONS, LABELLED, SLIDING
-from beam_pipeline.domain.index import Firsts, Index
+from beam_pipeline.domain.index import Index
 from beam_pipeline.domain.readers import Reader
 from beam_pipeline.domain.schemas import LISTENING, TIMESTAMP
 from beam_pipeline.domain.settled import Settled
@@ -76,7 +85,6 @@ class Counts:
         """Plays of buckets of which too much is forgotten: their rows say too little, and a store
         that keeps the larger row passes over them."""
         self._minutes = health.Minutes()
-        self._firsts = Firsts()
 
     def add(self, delta: pl.DataFrame) -> pl.DataFrame:
         """Add a DELTA; give the changed rows that became final by it, as their buckets leave.
@@ -117,25 +125,21 @@ class Counts:
         if delta.is_empty():
             return
         key = self._number(delta)
-        size, low = len(self._keys), int(bucket.min())
         for ring in self._rings():
-            ring.reserve(size)
-        first, rank = self._firsts.ranks((bucket - low) * size + key, _STRIDE * size)
-        columns = [delta[name].to_numpy() for name in ("plays", "listeners", *SLIDING)]
-        if len(first) < len(key):
-            columns = [_summed(column, rank, len(first)) for column in columns]
-            key, bucket = key[first], bucket[first]
-        plays, listeners, *sliding = columns
+            ring.reserve(len(self._keys))
         width = self._plays.cells.shape[1]
-        place = bucket % RING * width + key
-        self._plays.cells.reshape(-1)[place] += plays.astype(np.int32)
-        self._listeners.cells.reshape(-1)[place] += listeners.astype(np.int32)
-        self._dirty.cells.reshape(-1)[place] = _EVERY_READER
-        sums, dirty = self._sliding.cells.reshape(-1), self._dirty_sliding.cells.reshape(-1)
-        for step, entered in enumerate(sliding):
-            ending = (bucket + step) % RING * width + key
-            sums[ending] += entered.astype(np.int32)
-            dirty[ending] = _EVERY_READER
+        plays, listeners, *sliding = (
+            delta[name].to_numpy() for name in ("plays", "listeners", *SLIDING)
+        )
+        _add(
+            bucket,
+            key,
+            width,
+            plays,
+            listeners,
+            tuple(sliding),
+            *(ring.cells.reshape(-1) for ring in self._rings()),
+        )
 
     def _sum_apart(self, delta: pl.DataFrame) -> pl.DataFrame:
         """The rows that a late DELTA changes: of windows that begin before the ring does.
@@ -254,7 +258,7 @@ class Counts:
         self._dimension, self._value = self._dimension[kept], self._value[kept]
         self._texts = self._texts[kept]
         for ring in self._rings():
-            ring.cells = ring.cells[:, kept]
+            ring.cells = np.ascontiguousarray(ring.cells[:, kept])
 
     def _listening(self, columns: NDArray[np.int64], *readers: Reader) -> pl.DataFrame:
         """The changed rows of some of the ring's columns; they count as unchanged afterwards."""
@@ -309,8 +313,31 @@ def _texts(dimension: NDArray[np.uint8], value: NDArray[np.int64], label: pl.Ser
     return label.zip_with(label.is_not_null(), known)
 
 
-def _summed(column: NDArray[np.int64], rank: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    """The sum of what has the same rank, int64 [size]."""
-    total = np.zeros(size, np.int64)
-    np.add.at(total, rank, column)
-    return total
+@compiled(
+    VOID,
+    *(INTS, INTS, INT, INTS, INTS, tuple_of(INTS, SLIDING_BUCKETS)),
+    *(OUT_IDS32, OUT_IDS32, OUT_IDS32, OUT_BYTES, OUT_BYTES),
+)
+def _add(
+    bucket: NDArray[np.int64],
+    key: NDArray[np.int64],
+    width: int,
+    plays: NDArray[np.int64],
+    listeners: NDArray[np.int64],
+    sliding: tuple[NDArray[np.int64], ...],
+    all_plays: NDArray[np.int32],
+    all_listeners: NDArray[np.int32],
+    all_sliding: NDArray[np.int32],
+    dirty: NDArray[np.uint8],
+    dirty_sliding: NDArray[np.uint8],
+) -> None:
+    """Add the rows of a delta to the cells of the rings, of `width` keys, and mark these."""
+    for row in range(len(key)):
+        place = bucket[row] % RING * width + key[row]
+        all_plays[place] += plays[row]
+        all_listeners[place] += listeners[row]
+        dirty[place] = _EVERY_READER
+        for step in range(SLIDING_BUCKETS):
+            ending = (bucket[row] + step) % RING * width + key[row]
+            all_sliding[ending] += sliding[step][row]
+            dirty_sliding[ending] = _EVERY_READER

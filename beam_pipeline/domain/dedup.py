@@ -11,7 +11,8 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from beam_pipeline.domain.index import Column, Firsts, Index
+from beam_pipeline.domain.compiled import INTS, OUT_FLAGS, OUT_INTS, VOID, compiled
+from beam_pipeline.domain.index import Column, Index
 
 DEDUP_HORIZON = timedelta(hours=6)
 DEDUP_HORIZON_MS = DEDUP_HORIZON // timedelta(milliseconds=1)
@@ -25,7 +26,6 @@ class Identities:
     def __init__(self) -> None:
         self._index = Index(columns=2)
         self._published = Column(_NEVER)
-        self._firsts = Firsts()
 
     def __len__(self) -> int:
         return len(self._index)
@@ -46,31 +46,21 @@ class Identities:
         """
         numbers = self._index.add(customer_id, identity.view(np.int64))
         reference = self._published.reserve(len(self._index))
-        leads = self._firsts.of(numbers, len(self._index))
-        accepted = leads & (_distance(published_ms, reference[numbers]) > DEDUP_HORIZON_MS)
-        reference[numbers[accepted]] = published_ms[accepted]
-        again = ~leads & (_distance(published_ms, reference[numbers]) > DEDUP_HORIZON_MS)
-        if again.any():
-            self._accept_in_turn(
-                numbers, published_ms, np.isin(numbers, numbers[again]) & ~leads, accepted
-            )
+        accepted = np.empty(len(numbers), np.bool_)
+        _accept(numbers, published_ms, reference, accepted)
         return accepted
 
-    def _accept_in_turn(
-        self,
-        numbers: NDArray[np.int64],
-        published_ms: NDArray[np.int64],
-        rows: NDArray[np.bool_],
-        accepted: NDArray[np.bool_],
-    ) -> None:
-        """Copies so far apart that one call accepts an identity twice: one after the other."""
-        reference = self._published.values
-        for row in np.flatnonzero(rows):
-            number = numbers[row]
-            if abs(int(published_ms[row]) - int(reference[number])) > DEDUP_HORIZON_MS:
-                reference[number] = published_ms[row]
-                accepted[row] = True
 
-
-def _distance(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.abs(left - right)
+@compiled(VOID, INTS, INTS, OUT_INTS, OUT_FLAGS)
+def _accept(
+    numbers: NDArray[np.int64],
+    published_ms: NDArray[np.int64],
+    reference: NDArray[np.int64],
+    accepted: NDArray[np.bool_],
+) -> None:
+    """Whether each event is far enough from the copy that was accepted last: `reference`."""
+    for row in range(len(numbers)):
+        number = numbers[row]
+        accepted[row] = abs(published_ms[row] - reference[number]) > DEDUP_HORIZON_MS
+        if accepted[row]:
+            reference[number] = published_ms[row]

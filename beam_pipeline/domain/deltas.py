@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beam_pipeline.domain.hashing import hash_strings
-from beam_pipeline.domain.index import Firsts
+from beam_pipeline.domain.compiled import (
+    BYTES,
+    INT,
+    INTS,
+    OUT_IDS32,
+    OUT_INTS,
+    OUT_TABLE,
+    compiled,
+)
 from beam_pipeline.domain.schemas import AGE_BANDS, GENDERS, LEVELS, UNKNOWN
 from beam_pipeline.domain.windows import SLIDING_BUCKETS, Entered
 
@@ -45,17 +53,11 @@ DELTA = pl.Schema(
 the track_id); `bucket` is floor(played_at / 5 min); `sliding_k` adds to the listeners of the
 30-minute window that ends k buckets after the end of `bucket`."""
 
-_BITS = np.arange(1 << SLIDING_BUCKETS)[:, None] >> np.arange(SLIDING_BUCKETS) & 1
-_FIELD = 1 << 17
-_LOW, _HIGH = (
-    (_BITS[:, part] * [1.0, _FIELD, _FIELD**2]).sum(axis=1) for part in (slice(0, 3), slice(3, 6))
-)
-"""Six counters in two floats, 17 bits each: a sum over fewer than 2^17 rows stays exact."""
-
 _NO_LABEL = pl.Series([None], dtype=pl.String)
 
-_SPARSE = 50
-"""Cells a row up to which scratch memory beats sorting."""
+_FEW = 64
+_MOST_SCRATCH = 1 << 24
+"""Cells that scratch memory may have; where there are more, those that occur are numbered."""
 
 
 class Facet(NamedTuple):
@@ -73,111 +75,61 @@ class Facet(NamedTuple):
     """String [n], for LABELLED."""
 
 
-class Labels:
-    """Numbers texts, and gives each a value that is the same in every process."""
-
-    def __init__(self) -> None:
-        self._dtype = pl.Categorical(pl.Categories.random())
-        self._anchor = pl.Series([], dtype=self._dtype)
-        """Codes stay what they are only while some series of the type lives."""
-        self._value = np.zeros(0, np.int64)
-        self._known = np.zeros(0, np.bool_)
-
-    def __len__(self) -> int:
-        """All codes so far are below it."""
-        return len(self._known)
-
-    def codes(self, texts: pl.Series) -> NDArray[np.int64]:
-        """The number of each text, int64 [n]; null counts as `unknown`."""
-        named = texts.fill_null(UNKNOWN) if texts.null_count() else texts
-        coded = named.cast(self._dtype)
-        codes = coded.to_physical().to_numpy().astype(np.int64)
-        if len(codes) and int(codes.max()) >= len(self._known):
-            more = int(codes.max()) + 64
-            self._value = np.concatenate((self._value, np.zeros(more, np.int64)))
-            self._known = np.concatenate((self._known, np.zeros(more, np.bool_)))
-        if not self._known[codes].all():
-            fresh = ~self._known[codes]
-            hashes = hash_strings(coded.filter(pl.Series(fresh)).cast(pl.String))
-            self._value[codes[fresh]] = hashes.view(np.int64)
-            self._known[codes[fresh]] = True
-        return codes
-
-    def values(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The hash of the text of each code, int64 [n]."""
-        return self._value[codes]
-
-
 class Tally:
     """Sums plays by cell. One object serves a shard for long: its scratch memory is kept."""
 
     def __init__(self) -> None:
-        self._firsts = Firsts()
+        self._scratch = np.zeros(0, np.int32)
 
     def deltas(self, bucket: NDArray[np.int64], facets: list[Facet]) -> pl.DataFrame:
         """DELTA of a batch of plays: their buckets, int64 [n], and their dimensions."""
-        distinct, rank = np.unique(bucket, return_inverse=True)
-        parts = [self._cells(facet, rank, len(distinct)) for facet in facets]
-        columns = [
-            np.concatenate(column) for column in zip(*(part[1:] for part in parts), strict=True)
+        low, high = int(bucket.min()), int(bucket.max())
+        if high - low < _FEW:
+            rank, buckets = bucket - low, high - low + 1
+        else:
+            distinct, rank = np.unique(bucket, return_inverse=True)
+            buckets = len(distinct)
+        room = len(facets) * len(bucket)
+        cells, first = np.empty(room, np.int64), np.empty(room, np.int64)
+        sums = np.empty((2 + SLIDING_BUCKETS, room), np.int64)
+        ends = [0]
+        for facet in facets:
+            cell, most = facet.code * buckets + rank, facet.codes * buckets
+            if most > _MOST_SCRATCH:
+                distinct, cell = np.unique(cell, return_inverse=True)
+                most = len(distinct)
+            scratch = self._reserve(most)
+            ends.append(_add(cell, facet.entered, scratch, cells, first, sums, ends[-1]))
+        return _frame(bucket, facets, [first[a:b] for a, b in pairwise(ends)], sums[:, : ends[-1]])
+
+    def _reserve(self, cells: int) -> NDArray[np.int32]:
+        """Scratch memory with a place for each cell."""
+        if len(self._scratch) < cells:
+            self._scratch = np.zeros(2 * cells, np.int32)
+        return self._scratch
+
+
+def _frame(
+    bucket: NDArray[np.int64],
+    facets: list[Facet],
+    first: list[NDArray[np.int64]],
+    sums: NDArray[np.int64],
+) -> pl.DataFrame:
+    """DELTA of the cells of each facet, of which `first` has a row each, and their sums."""
+    dimension = np.repeat(
+        np.array([DIMENSIONS.index(facet.dimension) for facet in facets], np.uint8),
+        [len(rows) for rows in first],
+    )
+    value = np.concatenate(
+        [
+            (facet.code if facet.value is None else facet.value)[rows]
+            for facet, rows in zip(facets, first, strict=True)
         ]
-        first = [part[0] for part in parts]
-        dimension = np.repeat(
-            np.array([DIMENSIONS.index(facet.dimension) for facet in facets], np.uint8),
-            [len(rows) for rows in first],
-        )
-        value = np.concatenate(
-            [
-                (facet.code if facet.value is None else facet.value)[rows]
-                for facet, rows in zip(facets, first, strict=True)
-            ]
-        )
-        label = _labels(facets, first)
-        series = [
-            pl.Series("dimension", dimension),
-            pl.Series("value", value),
-            label.alias("label"),
-            pl.Series("bucket", bucket[np.concatenate(first)]),
-        ]
-        names = ("plays", "listeners", *SLIDING)
-        series += [pl.Series(name, column) for name, column in zip(names, columns, strict=True)]
-        return pl.DataFrame(series)
-
-    def _cells(
-        self, facet: Facet, rank: NDArray[np.int64], buckets: int
-    ) -> tuple[NDArray[np.int64], ...]:
-        """For each (value, bucket) that occurs: a row of it, plays, listeners, six windows."""
-        first, cell = self._numbered(facet.code * buckets + rank, facet.codes * buckets)
-        k, entered = len(first), facet.entered
-        where = cell[entered.row]
-        listeners = np.bincount(where, minlength=k)
-        return first, np.bincount(cell, minlength=k), listeners, *_windows(where, entered, k)
-
-    def _numbered(
-        self, cell: NDArray[np.int64], cells: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """A row of each cell that occurs, and of each row the rank of its cell.
-
-        On scratch memory of the size of all cells, where that is not much for so many rows.
-        """
-        if cells <= _SPARSE * len(cell) + 4096:
-            return self._firsts.ranks(cell, cells)
-        first, ranks = np.unique(cell, return_index=True, return_inverse=True)[1:]
-        return first, ranks
-
-
-def _windows(where: NDArray[np.int64], entered: Entered, k: int) -> list[NDArray[np.int64]]:
-    """By cell, how many plays are the first of their customer in each of six sliding windows."""
-    if len(where) >= _FIELD:
-        return [
-            np.bincount(where[(entered.sliding >> step & 1).astype(np.bool_)], minlength=k)
-            for step in range(SLIDING_BUCKETS)
-        ]
-    sums = []
-    for weights in (_LOW, _HIGH):
-        packed = np.bincount(where, weights[entered.sliding], k).astype(np.int64)
-        sums += [packed % _FIELD, packed // _FIELD % _FIELD, packed // _FIELD**2]
-    return sums
+    )
+    columns = (dimension, value, _labels(facets, first), bucket[np.concatenate(first)], *sums)
+    return pl.DataFrame(
+        [pl.Series(name, column) for name, column in zip(DELTA, columns, strict=True)]
+    )
 
 
 def _labels(facets: list[Facet], first: list[NDArray[np.int64]]) -> pl.Series:
@@ -192,3 +144,36 @@ def _labels(facets: list[Facet], first: list[NDArray[np.int64]]) -> pl.Series:
             parts += [_NO_LABEL.new_from_index(0, bare), named]
             bare = 0
     return pl.concat([*parts, _NO_LABEL.new_from_index(0, bare)])
+
+
+@compiled(INT, INTS, BYTES, OUT_IDS32, OUT_INTS, OUT_INTS, OUT_TABLE, INT)
+def _add(
+    cell: NDArray[np.int64],
+    entered: Entered,
+    scratch: NDArray[np.int32],
+    cells: NDArray[np.int64],
+    first: NDArray[np.int64],
+    sums: NDArray[np.int64],
+    start: int,
+) -> int:
+    """Sum plays by cell, from column `start` of `sums` on; the column after the last.
+
+    Of each column, `cells` has the cell and `first` a row. `scratch` tells where a cell's column
+    is, if that column exists and is of the cell: so nothing has to be cleared.
+    """
+    end = start
+    for row in range(len(cell)):
+        column = scratch[cell[row]]
+        if column < start or column >= end or cells[column] != cell[row]:
+            column = end
+            scratch[cell[row]] = column
+            cells[column], first[column] = cell[row], row
+            for counter in range(len(sums)):
+                sums[counter, column] = 0
+            end += 1
+        sums[0, column] += 1
+        if entered[row]:
+            sums[1, column] += 1
+            for step in range(SLIDING_BUCKETS):
+                sums[2 + step, column] += entered[row] >> step & 1
+    return end

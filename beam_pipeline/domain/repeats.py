@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beam_pipeline.domain.index import Column, Firsts
+from beam_pipeline.domain.compiled import INT, INTS, OUT_INTS, OUT_TABLE, VOID, compiled
+from beam_pipeline.domain.index import Column
 
 REPEAT_WINDOW = timedelta(minutes=30)
 REPEAT_WINDOW_MS = REPEAT_WINDOW // timedelta(milliseconds=1)
@@ -24,16 +25,13 @@ _LONG_AGO = np.iinfo(np.int64).min // 2
 
 
 class Repeats(NamedTuple):
-    """What qualifies around the plays of one call, a row a (customer, track)."""
+    """What qualifies around the plays of one call, a row a (customer, track); int64 [m] each."""
 
     row: NDArray[np.int64]
     """A row of the call that belongs to the pair."""
     since_ms: NDArray[np.int64]
     latest_ms: NDArray[np.int64]
     peak: NDArray[np.int64]
-
-
-_NO_REPEATS = Repeats(*(np.empty(0, np.int64) for _ in range(4)))
 
 
 class PlayChains:
@@ -45,9 +43,10 @@ class PlayChains:
     """
 
     def __init__(self) -> None:
-        self._firsts = Firsts()
         self._head = Column(_NONE)
         self._count = Column(0)
+        self._looked = Column(0)
+        """Plays there were when the pair was looked at last."""
         self._played = Column(0)
         self._previous = Column(_NONE)
         self._latest_behind = Column(_LONG_AGO)
@@ -57,96 +56,134 @@ class PlayChains:
         return self._size
 
     def add(self, pair: NDArray[np.int64], size: int, played_ms: NDArray[np.int64]) -> None:
-        """Append plays without looking for repeats, as when a history is rebuilt."""
-        self._append(pair, size, played_ms)
-
-    def find(self, pair: NDArray[np.int64], size: int, played_ms: NDArray[np.int64]) -> Repeats:
-        """Append plays and give the repeats that they are part of.
+        """Append plays.
 
         Args:
             pair: int64 [n], the number of each play's (customer, track).
             size: all numbers are below it.
             played_ms: int64 [n], ms since the epoch.
         """
-        self._append(pair, size, played_ms)
-        rows = np.flatnonzero(self._count.values[pair] >= REPEATS)
-        if not len(rows):
-            return _NO_REPEATS
-        rows = rows[np.lexsort((played_ms[rows], pair[rows]))]
-        firsts = rows[np.concatenate(([True], pair[rows][1:] != pair[rows][:-1]))]
-        earliest = played_ms[firsts]
-        group, times = self._walk(pair[firsts], earliest - REPEAT_WINDOW_MS)
-        return _qualifying(group, times, earliest, firsts)
-
-    def _append(self, pair: NDArray[np.int64], size: int, played_ms: NDArray[np.int64]) -> None:
-        """Chain the plays: all firsts of their pairs in one step, then all seconds, …"""
         total = self._size + len(pair)
-        head, count = self._head.reserve(size), self._count.reserve(size)
-        played, previous = self._played.reserve(total), self._previous.reserve(total)
-        latest = self._latest_behind.reserve(total)
-        played[self._size : total] = played_ms
-        pending = np.arange(len(pair))
-        while len(pending):
-            leads = self._firsts.of(pair[pending], size)
-            turn, pending = pending[leads], pending[~leads]
-            chain, node = pair[turn], turn + self._size
-            behind = head[chain]
-            previous[node] = behind
-            reach = np.where(behind == _NONE, _LONG_AGO, latest[behind])
-            latest[node] = np.maximum(reach, played[node])
-            head[chain] = node
-            count[chain] += 1
+        _append(
+            pair,
+            played_ms,
+            self._size,
+            self._head.reserve(size),
+            self._count.reserve(size),
+            self._played.reserve(total),
+            self._previous.reserve(total),
+            self._latest_behind.reserve(total),
+        )
         self._size = total
 
-    def _walk(
-        self, touched: NDArray[np.int64], not_before: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Every play of the pairs with played_at >= not_before, and perhaps some earlier ones.
+    def find(self, pair: NDArray[np.int64], size: int, played_ms: NDArray[np.int64]) -> Repeats:
+        """Append plays, as `add` does, and give the repeats that they are part of."""
+        before = self._size
+        self.add(pair, size, played_ms)
+        found = np.empty((4, len(pair)), np.int64)
+        many = _find(
+            pair,
+            before,
+            self._head.values,
+            self._count.values,
+            self._looked.reserve(size),
+            self._played.values,
+            self._previous.values,
+            self._latest_behind.values,
+            found,
+        )
+        return Repeats(*found[:, :many])
 
-        Returns:
-            For each play, the position of its pair in `touched`, and its played_at in ms.
-        """
-        pair, node = np.arange(len(touched)), self._head.values[touched]
-        pairs, times = [pair[:0]], [node[:0]]
-        while len(node):
-            pairs.append(pair)
-            times.append(self._played.values[node])
-            node = self._previous.values[node]
-            on = (node != _NONE) & (self._latest_behind.values[node] >= not_before[pair])
-            pair, node = pair[on], node[on]
-        return np.concatenate(pairs), np.concatenate(times)
 
-
-def _qualifying(
+@compiled(VOID, INTS, INTS, INT, OUT_INTS, OUT_INTS, OUT_INTS, OUT_INTS, OUT_INTS)
+def _append(
     pair: NDArray[np.int64],
+    played_ms: NDArray[np.int64],
+    size: int,
+    head: NDArray[np.int64],
+    count: NDArray[np.int64],
+    played: NDArray[np.int64],
+    previous: NDArray[np.int64],
+    latest_behind: NDArray[np.int64],
+) -> None:
+    """Chain each play to what its pair has; the first gets node `size`."""
+    for row in range(len(pair)):
+        node, chain = size + row, pair[row]
+        behind = head[chain]
+        latest = played_ms[row]
+        if behind != _NONE and latest_behind[behind] > latest:
+            latest = latest_behind[behind]
+        played[node] = played_ms[row]
+        previous[node] = behind
+        latest_behind[node] = latest
+        head[chain] = node
+        count[chain] += 1
+
+
+@compiled(INT, INT, INT, INTS, INTS, INTS, OUT_INTS)
+def _in_reach(
+    newest: int,
+    not_before: int,
+    played: NDArray[np.int64],
+    previous: NDArray[np.int64],
+    latest_behind: NDArray[np.int64],
     times: NDArray[np.int64],
-    earliest: NDArray[np.int64],
-    rows: NDArray[np.int64],
-) -> Repeats:
-    order = np.lexsort((times, pair))
-    pair, times = pair[order], times[order]
-    first = _rank_of(pair, times, times - REPEAT_WINDOW_MS, "left")
-    behind = _rank_of(pair, times, times, "right")
-    held = behind - first
-    good = (held >= REPEATS) & (times >= earliest[pair])
-    pair, times, held = pair[good], times[good], held[good]
-    if not len(pair):
-        return _NO_REPEATS
-    starts = np.flatnonzero(np.concatenate(([True], pair[1:] != pair[:-1])))
-    ends = np.append(starts[1:], len(pair)) - 1
-    return Repeats(
-        row=rows[pair[starts]],
-        since_ms=times[starts],
-        latest_ms=times[ends],
-        peak=np.maximum.reduceat(held, starts),
-    )
+) -> int:
+    """Put a chain's plays into `times`, but for some before `not_before`; how many they are."""
+    many, node = 0, newest
+    while node != _NONE and latest_behind[node] >= not_before:
+        times[many] = played[node]
+        many += 1
+        node = previous[node]
+    return many
 
 
-def _rank_of(
-    pair: NDArray[np.int64], times: NDArray[np.int64], wanted: NDArray[np.int64], side: str
-) -> NDArray[np.int64]:
-    """Where each (pair, wanted) would stand among the sorted (pair, times)."""
-    distinct, rank = np.unique(np.concatenate((times, wanted)), return_inverse=True)
-    width = len(distinct) + 1
-    keys = pair * width + rank[: len(times)]
-    return np.searchsorted(keys, pair * width + rank[len(times) :], side=side)  # type: ignore[call-overload]
+@compiled(INT, INTS, INT, INTS, INTS, OUT_INTS, INTS, INTS, INTS, OUT_TABLE)
+def _find(
+    pair: NDArray[np.int64],
+    before: int,
+    head: NDArray[np.int64],
+    count: NDArray[np.int64],
+    looked: NDArray[np.int64],
+    played: NDArray[np.int64],
+    previous: NDArray[np.int64],
+    latest_behind: NDArray[np.int64],
+    found: NDArray[np.int64],
+) -> int:
+    """Look at each pair that got plays after node `before`; how many columns of `found` are set.
+
+    A column of `found` is a row of `Repeats`.
+    """
+    many = 0
+    for row in range(len(pair)):
+        chain = pair[row]
+        if count[chain] < REPEATS or looked[chain] == count[chain]:
+            continue
+        looked[chain] = count[chain]
+        node = head[chain]
+        earliest = played[node]
+        while node >= before:
+            earliest = min(earliest, played[node])
+            node = previous[node]
+        times = np.empty(count[chain], np.int64)
+        held = _in_reach(
+            head[chain], earliest - REPEAT_WINDOW_MS, played, previous, latest_behind, times
+        )
+        times = times[:held]
+        times.sort()
+        first, behind, peak = 0, 0, 0
+        for place in range(held):
+            while times[first] < times[place] - REPEAT_WINDOW_MS:
+                first += 1
+            while behind < held and times[behind] <= times[place]:
+                behind += 1
+            if times[place] < earliest or behind - first < REPEATS:
+                continue
+            if peak == 0:
+                found[0, many], found[1, many] = row, times[place]
+            found[2, many] = times[place]
+            peak = max(peak, behind - first)
+        if peak:
+            found[3, many] = peak
+            many += 1
+    return many

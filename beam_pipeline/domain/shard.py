@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from beam_pipeline.domain import health, schemas
 from beam_pipeline.domain.dedup import Identities
-from beam_pipeline.domain.deltas import CODED, DELTA, Facet, Labels, Tally
+from beam_pipeline.domain.deltas import CODED, DELTA, Facet, Tally
 from beam_pipeline.domain.enrich import Enriched, enrich
 from beam_pipeline.domain.events import LATE_AFTER_MS
 from beam_pipeline.domain.hashing import hash_strings
@@ -84,7 +84,7 @@ class Shard:
         self._identities = Identities()
         self._customers, self._tracks = Ids(), Ids()
         self._with_state, self._with_artist, self._with_track = Index(), Index(), Index()
-        self._states, self._artists = Labels(), Labels()
+        self._states, self._artists = Index(), Index()
         self._chains = PlayChains()
         self._heard = {scope: Heard() for scope in _SCOPES}
         self._tally = Tally()
@@ -140,7 +140,7 @@ class Shard:
     @cached_property
     def _state_of_zip(self) -> NDArray[np.int64]:
         """The number of the state of each zip."""
-        return self._states.codes(self._places.state)
+        return self._states.add(_value(self._places.state))
 
     def _deduplicate(
         self, events: pl.DataFrame, seed: int
@@ -161,7 +161,7 @@ class Shard:
         artists: pl.Series,
     ) -> _Numbered:
         customer, track = self._customers.add(customer_id), self._tracks.add(track_id)
-        state, artist = self._state_of_zip.take(zips), self._artists.codes(artists)
+        state, artist = self._state_of_zip.take(zips), self._artists.add(_value(artists))
         high = customer << 32
         return _Numbered(
             customer=customer,
@@ -216,7 +216,7 @@ class Shard:
                 state,
                 len(self._states),
                 entered["state"],
-                self._states.values(state),
+                self._states.keys[state],
                 plays["state"],
             ),
             Facet(
@@ -224,12 +224,18 @@ class Shard:
                 artist,
                 len(self._artists),
                 entered["artist"],
-                self._artists.values(artist),
+                self._artists.keys[artist],
                 plays["artist"],
             ),
             Facet("track", numbered.track, len(self._tracks), entered["track"], track_id),
         ]
         return _interests(plays, found), self._tally.deltas(bucket, facets)
+
+
+def _value(texts: pl.Series) -> NDArray[np.int64]:
+    """What stands for each text in a delta, the same in every process; null counts as `unknown`."""
+    named = texts.fill_null(schemas.UNKNOWN) if texts.null_count() else texts
+    return hash_strings(named).view(np.int64)
 
 
 def _rows(frame: pl.DataFrame, flags: NDArray[np.bool_]) -> pl.DataFrame:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from redis import Redis
 
 from beam_pipeline.domain.features import FEATURES
-from beam_pipeline.domain.index import Column, Firsts, Index
+from beam_pipeline.domain.index import Column, Index
 from beam_pipeline.domain.offers import (
     HOLDOUT,
     OFFERS,
@@ -164,7 +164,6 @@ class Targets:
 
     def _forget(self) -> None:
         self._index = Index()
-        self._firsts = Firsts()
         self._expires = Column(-1)
         self._looked_at, self._looked_by = Column(-(10**9)), Column(-1)
         self._moments = {offer: Column(_UNDECIDED) for offer in self._offers}
@@ -191,7 +190,8 @@ class Targets:
             worth |= ((moments == _UNDECIDED) & ~left_alone) | (moments == ms)
             worth |= moments == _STORED
         rows = np.flatnonzero(worth)
-        return rows[self._firsts.of(numbers[rows], len(self._index))]
+        firsts = np.unique(numbers[rows], return_index=True)[1]
+        return rows[np.sort(firsts)]
 
     def _candidates(
         self, numbers: NDArray[np.int64], customers: NDArray[np.int64], ms: NDArray[np.int64]

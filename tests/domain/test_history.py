@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 import pytest
 
+from beam_pipeline.domain.counts import RING, Counts
+from beam_pipeline.domain.deltas import DELTA
+from beam_pipeline.domain.readers import Reader
 from tests.domain.harness import Domain
 from tests.oracle import DEDUP_HORIZON, account
 from tests.oracle_lines import DAY, HOUR, MINUTE
@@ -49,7 +54,7 @@ def test_sums_are_bounded_by_a_budget_and_what_is_forgotten_takes_nothing_back(
     assert domain.finish().listening == expected
     assert domain.counts.too_late == 0
     everyone = domain.counts.snapshot()[0].filter(pl.col("dimension") == 0).head(1)
-    long_ago = everyone.with_columns(bucket=pl.lit(NOON // (5 * MINUTE)))
+    long_ago = everyone.with_columns(bucket=pl.lit(NOON // (5 * MINUTE), pl.Int64))
     plays = int(everyone["plays"][0])
     assert domain.counts.add(long_ago)["plays"].to_list() == [plays] * 7
     assert domain.counts.too_late == plays
@@ -104,3 +109,22 @@ def test_an_empty_batch_changes_nothing() -> None:
     domain.rebuild()
     domain.feed([])
     assert domain.finish().plays.keys() == {(1, "a")}
+
+
+def test_sums_hold_on_after_their_keys_were_compacted() -> None:
+    """Many tracks of long ago leave the ring with their keys; what is added then is not lost."""
+
+    def delta(bucket: int, tracks: int) -> pl.DataFrame:
+        rows = [(7, number, None, bucket, *[1] * 8) for number in range(tracks)]
+        return pl.DataFrame(rows, DELTA, orient="row")
+
+    counts = Counts()
+    counts.add(delta(0, 6_000))
+    for bucket in (RING // 2, RING + 20):
+        counts.add(delta(bucket, 3))
+    counts.changed(Reader.LIVE)
+    counts.add(delta(RING + 20, 3))
+    fixed = counts.changed(Reader.LIVE)[0].filter(
+        pl.col("window_end") - pl.col("window_start") == timedelta(minutes=5)
+    )
+    assert fixed.select("key", "plays").sort("key").rows() == [("0", 2), ("1", 2), ("2", 2)]
