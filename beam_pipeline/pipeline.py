@@ -73,18 +73,17 @@ def build(
         | "Shard" >> ShardByCustomer(shards)
         | "History" >> TrackHistory(references, places)
     )
-    rows = [history.rows, decoded.rows]
+    rows = {"events": history.rows, "letters": decoded.rows}
     if targeting is not None:
-        rows.append(history.rows | "Score" >> Score(references, targeting))
-    changes = (decoded.changes, history.changes) | "Changes" >> beam.Flatten()
-    counts = changes | "Count" >> Count(pace or Pace())
+        rows["targets"] = history.rows | "Score" >> Score(references, targeting)
+    counts = (decoded.changes, history.changes) | "Count" >> Count(pace or Pace())
     decoded.verdicts | "Ratio" >> WatchRatio(dead_letter_limit, pace)
     refused = []
     for destination in destinations:
-        name = destination.name
         counted = counts.ledger if destination.keeps_versions else counts.live
-        every = [*rows, counted] | f"Rows for {name}" >> beam.Flatten()
-        refused.append(every | f"Write to {name}" >> WriteTo(destination.store, progress))
+        for what, some in {**rows, "counts": counted}.items():
+            write = f"Write {what} to {destination.name}"
+            refused.append(some | write >> WriteTo(destination.store, progress))
     letters = refused | "Refused" >> beam.Flatten()
     for destination in destinations:
         letters | f"Write refused to {destination.name}" >> WriteTo(destination.store)

@@ -11,7 +11,7 @@ import secrets
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -30,14 +30,18 @@ from apache_beam.transforms.userstate import (
 )
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
+from apache_beam.utils.windowed_value import WindowedValue
 
+from beam_pipeline.domain import health
 from beam_pipeline.domain.counts import Counts
 from beam_pipeline.domain.readers import Reader
-from beam_pipeline.transforms.frames import KEYED_CHANGE, Change, ChangeCoder, Rows, typed
+from beam_pipeline.transforms.frames import KEYED_CHANGE, ONE_KEY, Change, ChangeCoder, Rows, typed
 
 _LEDGER = "ledger"
 _COMPACT_AFTER = 300_000
 """Rows in the bag before it is compacted, and never before it has doubled."""
+_SUMMED = 300_000
+"""Rows of a bundle's sum past which it is passed on, and another begun."""
 _CELL = ("dimension", "value", "label", "bucket")
 
 
@@ -64,23 +68,27 @@ class CountCollections:
 
 
 class Count(beam.PTransform):
-    """PCollection[tuple[int, Change]], all under one key → CountCollections."""
+    """PCollections of tuple[int, Change], all under one key → CountCollections."""
 
     def __init__(self, pace: Pace) -> None:
         super().__init__()
         self._pace = pace
 
-    def expand(self, changes: PCollection[tuple[int, Change]]) -> CountCollections:
+    def expand(self, changes: Sequence[PCollection[tuple[int, Change]]]) -> CountCollections:
         """Choose the shell by whether the input ends."""
-        typed(changes, KEYED_CHANGE)
-        if changes.is_bounded:
+        if all(each.is_bounded for each in changes):
+            sums = [
+                each | f"Sum bundles of {number}" >> beam.ParDo(_BundleSumFn())
+                for number, each in enumerate(changes)
+            ]
             rows = (
-                changes
-                | "Group changes" >> beam.GroupByKey()
+                typed(sums | "Sums" >> beam.Flatten(), KEYED_CHANGE)
+                | "Group sums" >> beam.GroupByKey()
                 | "Sum changes" >> beam.ParDo(_SumFn()).with_output_types(Rows)
             )
             return CountCollections(live=rows, ledger=rows)
-        outputs = changes | "Running sum" >> beam.ParDo(
+        every = typed(changes | "Changes" >> beam.Flatten(), KEYED_CHANGE)
+        outputs = every | "Running sum" >> beam.ParDo(
             _RunningSumFn(self._pace, secrets.token_hex(8))
         ).with_outputs(_LEDGER, main="live")
         return CountCollections(
@@ -96,17 +104,54 @@ def _rows(counts: Counts, reader: Reader) -> Iterable[Rows]:
         yield Rows("health", health)
 
 
+def _sum(changes: Sequence[Change]) -> Change:
+    """One change that adds what these add."""
+    if len(changes) == 1:
+        return changes[0]
+    return Change(
+        pl.concat([change.delta for change in changes]).group_by(_CELL).sum(),
+        health.add([change.health for change in changes]),
+    )
+
+
+@typehints.with_input_types(tuple[int, Change])
+@typehints.with_output_types(tuple[int, Change])
+class _BundleSumFn(beam.DoFn):
+    """Adds changes up before the shuffle: each batch has its own row of what all count."""
+
+    def __init__(self) -> None:
+        self._changes: list[Change] = []
+        self._rows = 0
+
+    def start_bundle(self) -> None:
+        self._changes, self._rows = [], 0
+
+    def process(self, element: tuple[int, Change]) -> Iterable[tuple[int, Change]]:
+        change = element[1]
+        self._changes.append(change)
+        self._rows += change.delta.height + change.health.height
+        if self._rows < 2 * _SUMMED:
+            return
+        total = _sum(self._changes)
+        self._changes, self._rows = [total], total.delta.height + total.health.height
+        if self._rows > _SUMMED:
+            self._changes, self._rows = [], 0
+            yield ONE_KEY, total
+
+    def finish_bundle(self) -> Iterable[WindowedValue]:
+        if self._changes:
+            yield WindowedValue((ONE_KEY, _sum(self._changes)), 0, (GlobalWindow(),))
+
+
 @typehints.with_input_types(tuple[int, Iterable[Change]])
 class _SumFn(beam.DoFn):
     def process(self, element: tuple[int, Iterable[Change]]) -> Iterable[Rows]:
-        changes = list(element[1])
+        change = _sum(list(element[1]))
         counts = Counts()
-        delta = pl.concat([change.delta for change in changes])
-        final = counts.add(delta.group_by(_CELL).sum())
+        final = counts.add(change.delta)
         if final.height:
             yield Rows("listening", final)
-        for change in changes:
-            counts.add_health(change.health)
+        counts.add_health(change.health)
         yield from _rows(counts, Reader.LIVE)
 
 

@@ -12,16 +12,53 @@ from apache_beam import coders, typehints
 from apache_beam.coders.typecoders import registry
 from apache_beam.pvalue import PCollection
 
+from beam_pipeline.domain.times import epoch_ms
+
 ONE_KEY = 0
+_OLDEST = _LENGTH = struct.Struct("<q")
 
 
-class Events(NamedTuple):
-    """Decoded events, not yet deduplicated."""
+class Events:
+    """Decoded events, not yet deduplicated.
 
-    plays: pl.DataFrame
-    """RAW_PLAYS."""
-    ad_events: pl.DataFrame
-    """RAW_AD_EVENTS."""
+    Those that came over a wire stay as they came until they are looked at, and are read anew each
+    time: a shuffle only moves them, and what waits for its turn is in memory once.
+    """
+
+    __slots__ = ("_frames", "_wire", "oldest_ms")
+
+    def __init__(self, plays: pl.DataFrame, ad_events: pl.DataFrame) -> None:
+        """Of RAW_PLAYS and RAW_AD_EVENTS, not both of them empty."""
+        self._frames: tuple[pl.DataFrame, pl.DataFrame] | None = (plays, ad_events)
+        self._wire = b""
+        self.oldest_ms = min(
+            int(epoch_ms(frame["published_at"]).min()) for frame in (plays, ad_events) if len(frame)
+        )
+        """The earliest published_at, in ms since the epoch."""
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Events:
+        """What `pack` gave."""
+        events = cls.__new__(cls)
+        events._frames, events._wire = None, packed
+        (events.oldest_ms,) = _OLDEST.unpack_from(packed)
+        return events
+
+    def pack(self) -> bytes:
+        """The events as bytes."""
+        if self._frames is None:
+            return self._wire
+        return _OLDEST.pack(self.oldest_ms) + _pack(*self._frames)
+
+    def frames(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """RAW_PLAYS and RAW_AD_EVENTS."""
+        return _unpack(self._wire, _OLDEST.size) if self._frames is None else self._frames
+
+    def size(self) -> int:
+        """Bytes that it takes, about."""
+        if self._frames is None:
+            return len(self._wire)
+        return sum(int(frame.estimated_size()) for frame in self._frames)
 
 
 class Change(NamedTuple):
@@ -50,18 +87,41 @@ def typed(output: PCollection, kind: object) -> PCollection:
     return output
 
 
+def _encode(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_ipc_stream(buffer, compression="uncompressed")
+    return buffer.getvalue()
+
+
+def _pack(first: pl.DataFrame, second: pl.DataFrame) -> bytes:
+    """Two frames, the first with its length in front."""
+    encoded = _encode(first)
+    return _LENGTH.pack(len(encoded)) + encoded + _encode(second)
+
+
+def _unpack(packed: bytes, offset: int = 0) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What `_pack` gave, behind so many other bytes."""
+    (size,) = _LENGTH.unpack_from(packed, offset)
+    offset += _LENGTH.size
+    frames = packed[offset : offset + size], packed[offset + size :]
+    first, second = (pl.read_ipc_stream(io.BytesIO(frame)) for frame in frames)
+    return first, second
+
+
 class FrameCoder(coders.Coder):
     """A frame as an uncompressed Arrow IPC stream."""
 
     def encode(self, value: pl.DataFrame) -> bytes:
         """One frame, one byte string."""
-        buffer = io.BytesIO()
-        value.write_ipc_stream(buffer, compression="uncompressed")
-        return buffer.getvalue()
+        return _encode(value)
 
     def decode(self, encoded: bytes) -> pl.DataFrame:
         """The frame again, column for column."""
         return pl.read_ipc_stream(io.BytesIO(encoded))
+
+    def estimate_size(self, value: pl.DataFrame) -> int:
+        """About what it takes encoded; Beam asks often, and would encode it to find out."""
+        return int(value.estimated_size())
 
     def is_deterministic(self) -> bool:
         """False: equal frames may be cut into different record batches."""
@@ -72,40 +132,52 @@ class FrameCoder(coders.Coder):
         return pl.DataFrame
 
 
-class _PairCoder(coders.Coder):
-    """Two frames, the first with its length in front."""
-
-    def __init__(self, pair: type[Events] | type[Change]) -> None:
-        self._pair = pair
-
-    def encode(self, value: Events | Change) -> bytes:
-        first, second = (FrameCoder().encode(frame) for frame in value)
-        return struct.pack("<q", len(first)) + first + second
-
-    def decode(self, encoded: bytes) -> Events | Change:
-        (size,) = struct.unpack_from("<q", encoded)
-        frames = encoded[8 : 8 + size], encoded[8 + size :]
-        return self._pair(*(FrameCoder().decode(frame) for frame in frames))
-
-    def is_deterministic(self) -> bool:
-        return False
-
-    def to_type_hint(self) -> type[Events] | type[Change]:
-        return self._pair
-
-
-class EventsCoder(_PairCoder):
+class EventsCoder(coders.Coder):
     """Carries Events."""
 
-    def __init__(self) -> None:
-        super().__init__(Events)
+    def encode(self, value: Events) -> bytes:
+        """One element, one byte string."""
+        return value.pack()
+
+    def decode(self, encoded: bytes) -> Events:
+        """The element again; its frames are read when they are wanted."""
+        return Events.unpack(encoded)
+
+    def estimate_size(self, value: Events) -> int:
+        """As for FrameCoder."""
+        return value.size()
+
+    def is_deterministic(self) -> bool:
+        """False, as for FrameCoder."""
+        return False
+
+    def to_type_hint(self) -> type[Events]:
+        """What it codes."""
+        return Events
 
 
-class ChangeCoder(_PairCoder):
+class ChangeCoder(coders.Coder):
     """Carries a Change."""
 
-    def __init__(self) -> None:
-        super().__init__(Change)
+    def encode(self, value: Change) -> bytes:
+        """One element, one byte string."""
+        return _pack(*value)
+
+    def decode(self, encoded: bytes) -> Change:
+        """The element again."""
+        return Change(*_unpack(encoded))
+
+    def estimate_size(self, value: Change) -> int:
+        """As for FrameCoder."""
+        return sum(int(frame.estimated_size()) for frame in value)
+
+    def is_deterministic(self) -> bool:
+        """False, as for FrameCoder."""
+        return False
+
+    def to_type_hint(self) -> type[Change]:
+        """What it codes."""
+        return Change
 
 
 class RowsCoder(coders.Coder):
@@ -113,12 +185,16 @@ class RowsCoder(coders.Coder):
 
     def encode(self, value: Rows) -> bytes:
         """One element, one byte string."""
-        return value.dataset.encode() + b"\0" + FrameCoder().encode(value.frame)
+        return value.dataset.encode() + b"\0" + _encode(value.frame)
 
     def decode(self, encoded: bytes) -> Rows:
         """The element again."""
         name, _, frame = encoded.partition(b"\0")
-        return Rows(name.decode(), FrameCoder().decode(frame))
+        return Rows(name.decode(), pl.read_ipc_stream(io.BytesIO(frame)))
+
+    def estimate_size(self, value: Rows) -> int:
+        """As for FrameCoder."""
+        return int(value.frame.estimated_size())
 
     def is_deterministic(self) -> bool:
         """False, as for FrameCoder."""

@@ -23,7 +23,7 @@ from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 
-from beam_pipeline.domain import schemas
+from beam_pipeline.domain.dedup import DEDUP_HORIZON
 from beam_pipeline.domain.history import History, MemoryStorage
 from beam_pipeline.domain.profiles import PROFILED, profiles
 from beam_pipeline.domain.references import Places, References
@@ -37,11 +37,10 @@ from beam_pipeline.transforms.frames import (
     Rows,
     typed,
 )
+from beam_pipeline.transforms.order import in_order
 from beam_pipeline.transforms.resources import Opens, opened
 
 _CHANGES = "changes"
-_SLICE = 10_000
-_NO_EVENTS = Events(schemas.RAW_PLAYS.to_frame(), schemas.RAW_AD_EVENTS.to_frame())
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +154,7 @@ class _HistoryFn(beam.DoFn):
             prune_after_ms=prune_after_ms,
             shard=shard,
         )
-        outcome = history.process(events.plays, events.ad_events)
+        outcome = history.process(*events.frames())
         version = secrets.token_bytes(8)
         mark.write(_pack(version, history.prune_after_ms))
         with _indexes_lock:
@@ -182,33 +181,24 @@ class _WholeShardFn(beam.DoFn):
         self._places = places
 
     def process(self, element: tuple[int, Iterable[Events]]) -> Iterable[object]:
-        parts = [_NO_EVENTS, *element[1]]
-        plays = pl.concat([part.plays for part in parts]).sort("published_at", maintain_order=True)
-        ads = pl.concat([part.ad_events for part in parts]).sort(
-            "published_at", maintain_order=True
-        )
         history = History(MemoryStorage(), opened(self._references), opened(self._places))
         profiled = []
-        for events in _slices(plays, ads):
-            outcome = history.process(events.plays, events.ad_events)
-            profiled.append(outcome.plays.select("event_id", *PROFILED))
-            yield from _elements(outcome)
-        if profiled:
-            once = pl.concat(profiled).unique(
-                ["customer_id", "event_id"], keep="first", maintain_order=True
+        for plays, ad_events in in_order(list(element[1])):
+            outcome = history.process(plays, ad_events)
+            profiled.append(
+                outcome.plays.select(PROFILED).with_columns(
+                    outcome.kept["identity"][: outcome.plays.height]
+                )
             )
-            yield Rows("profiles", profiles(once))
+            yield from _elements(outcome)
+        yield Rows("profiles", profiles(_once(pl.concat(profiled))))
 
 
-def _slices(plays: pl.DataFrame, ad_events: pl.DataFrame) -> Iterable[Events]:
-    """Both kinds in the order of publication, side by side: neither runs ahead of the other."""
-    times = pl.concat([plays["published_at"], ad_events["published_at"]]).sort()
-    starts = times.gather_every(_SLICE).unique(maintain_order=True)
-    cuts = [frame["published_at"].search_sorted(starts, "left") for frame in (plays, ad_events)]
-    for number in range(len(starts)):
-        parts = [
-            frame[cut[number] : cut[number + 1] if number + 1 < len(starts) else None]
-            for frame, cut in zip((plays, ad_events), cuts, strict=True)
-        ]
-        for start in range(0, max(part.height for part in parts), _SLICE):
-            yield Events(*(part[start : start + _SLICE] for part in parts))
+def _once(plays: pl.DataFrame) -> pl.DataFrame:
+    """Without plays that were accepted again, beyond the horizon."""
+    oldest, newest = plays.select(
+        oldest=pl.col("published_at").min(), newest=pl.col("published_at").max()
+    ).row(0)
+    if plays.is_empty() or newest - oldest <= DEDUP_HORIZON:
+        return plays
+    return plays.unique(["customer_id", "identity"], keep="first", maintain_order=True)

@@ -42,11 +42,12 @@ class _SplitFn(beam.DoFn):
         if self._shards == 1:
             yield 0, events
             return
-        homes = [shard_of(frame["customer_id"], self._shards) for frame in events]
+        frames = events.frames()
+        homes = [shard_of(frame["customer_id"], self._shards) for frame in frames]
         for shard in range(self._shards):
             parts = [
                 frame.filter(pl.Series(home == shard))
-                for frame, home in zip(events, homes, strict=True)
+                for frame, home in zip(frames, homes, strict=True)
             ]
             if any(part.height for part in parts):
                 yield shard, Events(*parts)

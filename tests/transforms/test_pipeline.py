@@ -13,7 +13,7 @@ import pytest
 from beam_pipeline.domain import schemas
 from beam_pipeline.domain.history import PRUNE_EVERY, RETENTION
 from beam_pipeline.domain.shard import Outcome
-from beam_pipeline.transforms import count, history
+from beam_pipeline.transforms import count, history, order
 from beam_pipeline.transforms.count import Pace
 from tests.domain.harness import rows_of
 from tests.e2e.traffic import Post, reference, traffic
@@ -96,6 +96,17 @@ def test_a_bounded_run_gives_what_the_stream_gives() -> None:
     messages = messages_of(traffic(seed=12, requests=30))
     whole = run_bounded(messages, REFERENCE, shards=2)
     assert held(whole) == held(run_stream(in_bundles(messages, 7), REFERENCE))
+
+
+@pytest.mark.parametrize("summed", [1, 500])
+def test_a_bounded_run_adds_changes_up_before_the_shuffle(
+    monkeypatch: pytest.MonkeyPatch, summed: int
+) -> None:
+    """Whether a bundle's sum is passed on with nearly every batch or is kept small."""
+    messages = messages_of(traffic(seed=12, requests=30))
+    monkeypatch.setattr(count, "_SUMMED", summed)
+    monkeypatch.setattr(order, "SLICE", 50)
+    assert held(run_bounded(messages, REFERENCE)) == expected(account(messages, REFERENCE))
 
 
 def test_changed_counts_are_given_again_and_only_grow() -> None:
@@ -184,7 +195,8 @@ def test_the_sums_that_are_kept_do_not_grow_with_the_length_of_the_stream(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Three simulated days: the bag of changes is cut down to the sums, and these have a budget."""
-    sizes, sums = [], []
+    sizes: list[int] = []
+    sums: list[int] = []
     put = count._RunningSumFn._put
 
     def measured(self: Any, mark: Any, counts: Any, state: Any) -> None:
