@@ -43,7 +43,5 @@ def tuple_of(member: types.Type, size: int) -> types.Type:
 
 def compiled(result: types.Type, *arguments: types.Type) -> Callable[[Loop], Loop]:
     """Compile a function of these types; it holds no GIL while it runs."""
-    decorate: Any = numba.njit(
-        result(*arguments), cache=True, nogil=True, error_model="numpy"
-    )
+    decorate: Any = numba.njit(result(*arguments), cache=True, nogil=True, error_model="numpy")
     return decorate
