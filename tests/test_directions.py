@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("beam_pipeline", "functions", "simulator", "infra")
-PURE = frozenset({"polars", "numpy", "msgspec", "pyroaring"})
+PURE = frozenset({"polars", "numpy", "numba", "msgspec", "pyroaring"})
 BEAM = PURE | {"apache_beam", "typing_extensions"}
 
 
@@ -39,7 +39,7 @@ RULES = (
     Rule("infra", ("infra", "simulator", EDGES, DOMAIN)),
 )
 FUNCTIONS = sorted(main.parent.name for main in ROOT.glob("functions/*/main.py"))
-HEAVY = frozenset({"polars", "numpy", "pyroaring", "apache_beam"})
+HEAVY = frozenset({"polars", "numpy", "numba", "pyroaring", "apache_beam"})
 TOUCHING = {
     *("open", "read_text", "read_bytes", "write_text", "write_bytes", "mkdir", "unlink"),
     *("exists", "is_file", "is_dir", "iterdir", "glob", "read_csv", "read_parquet", "scan_csv"),
