@@ -24,7 +24,7 @@ from beam_pipeline.domain.compiled import (
 from beam_pipeline.domain.deltas import CODED, DELTA, DIMENSIONS, LABELLED, SLIDING
 from beam_pipeline.domain.index import Index
 from beam_pipeline.domain.readers import Reader
-from beam_pipeline.domain.schemas import LISTENING, TIMESTAMP
+from beam_pipeline.domain.schemas import TIMESTAMP, no_rows
 from beam_pipeline.domain.settled import Settled
 from beam_pipeline.domain.windows import BUCKET_MS, SLIDING_BUCKETS
 
@@ -36,11 +36,6 @@ _STRIDE = 16
 """Buckets of one delta that are added together; a longer delta is taken from its oldest end."""
 
 _SLIDING_MS = SLIDING_BUCKETS * BUCKET_MS
-
-
-def no_delta() -> pl.DataFrame:
-    """A DELTA that adds nothing."""
-    return DELTA.to_frame()
 
 
 _DIMENSION_NAMES = pl.Series(DIMENSIONS)
@@ -93,7 +88,7 @@ class Counts:
             LISTENING, usually empty.
         """
         if delta.is_empty():
-            return LISTENING.to_frame()
+            return no_rows("listening")
         bucket = delta["bucket"].to_numpy()
         if bucket.max() - bucket.min() < _STRIDE:
             return self._add(delta, bucket)
@@ -230,7 +225,7 @@ class Counts:
             self._newest = newest
         steps = newest - self._newest
         if steps <= 0:
-            return LISTENING.to_frame()
+            return no_rows("listening")
         oldest = self._newest - RING + 1
         final = np.arange(oldest, min(newest - RING + SLIDING_BUCKETS, self._newest) + 1)
         rows = self._listening(final % RING, *Reader)
@@ -269,7 +264,7 @@ class Counts:
                 if len(row):
                     dirty.cells[column, row] &= ~mask
                     parts.append(self._rows(row, int(column), sliding=sliding))
-        return pl.concat(parts) if parts else LISTENING.to_frame()
+        return pl.concat(parts) if parts else no_rows("listening")
 
     def _rows(self, row: NDArray[np.int64], column: int, *, sliding: bool) -> pl.DataFrame:
         """LISTENING of some keys in one bucket, or in the sliding window that ends with it."""

@@ -52,6 +52,8 @@ DELTA = pl.Schema(
 """`value` identifies the key within its dimension (CODED: its place; LABELLED: its hash; track:
 the track_id); `bucket` is floor(played_at / 5 min); `sliding_k` adds to the listeners of the
 30-minute window that ends k buckets after the end of `bucket`."""
+NO_DELTA = DELTA.to_frame()
+"""A DELTA that adds nothing."""
 
 _NO_LABEL = pl.Series([None], dtype=pl.String)
 

@@ -6,12 +6,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beam_pipeline.domain.compiled import BYTES, INTS, OUT_WORDS, VOID, WORD, compiled
+from beam_pipeline.domain.compiled import BYTES, INT, INTS, OUT_WORDS, VOID, WORD, compiled
 
 _K1 = np.uint64(0x9E3779B97F4A7C15)
 _K2 = np.uint64(0xBF58476D1CE4E5B9)
 _K3 = np.uint64(0x94D049BB133111EB)
 _HALF = np.uint64(32)
+_WORD = 8
+"""Bytes that are taken in at once."""
 
 
 def mix(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -49,6 +51,15 @@ def hash_strings(texts: pl.Series, seed: int = 0) -> NDArray[np.uint64]:
     return result
 
 
+@compiled(WORD, BYTES, INT, INT)
+def _word(text: NDArray[np.uint8], start: int, length: int) -> np.uint64:
+    """Up to eight bytes as a number, the first one lowest."""
+    word = np.uint64(0)
+    for place in range(length):
+        word |= np.uint64(text[start + place]) << np.uint64(8 * place)
+    return word
+
+
 @compiled(VOID, BYTES, INTS, WORD, OUT_WORDS)
 def _hash(
     text: NDArray[np.uint8],
@@ -58,13 +69,14 @@ def _hash(
 ) -> None:
     """Hash the bytes between every two offsets."""
     for row in range(len(hashes)):
-        start, length = offsets[row], offsets[row + 1] - offsets[row]
-        total = (seed << _HALF) + np.uint64(length)
-        for place in range(0, length, 8):
-            word = np.uint64(0)
-            for at in range(min(8, length - place)):
-                word |= np.uint64(text[start + place + at]) << np.uint64(8 * at)
-            total = (total ^ word) * _K1
+        place, end = offsets[row], offsets[row + 1]
+        total = (seed << _HALF) + np.uint64(end - place)
+        while place + _WORD <= end:
+            total = (total ^ _word(text, place, _WORD)) * _K1
+            total ^= total >> _HALF
+            place += _WORD
+        if place < end:
+            total = (total ^ _word(text, place, end - place)) * _K1
             total ^= total >> _HALF
         total = (total ^ (total >> np.uint64(30))) * _K2
         total = (total ^ (total >> np.uint64(27))) * _K3

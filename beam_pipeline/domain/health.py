@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import ArrayLike
 
 from beam_pipeline.domain.readers import Reader
-from beam_pipeline.domain.schemas import HEALTH, TIMESTAMP
+from beam_pipeline.domain.schemas import HEALTH, TIMESTAMP, no_rows
 from beam_pipeline.domain.times import epoch_ms
 
 COUNTERS = tuple(name for name in HEALTH if name != "minute")
@@ -42,7 +42,7 @@ def tally(published_ms: ArrayLike, **counters: ArrayLike) -> pl.DataFrame:
     """
     minutes = np.asarray(published_ms, np.int64) // _MINUTE_MS
     if not len(minutes):
-        return HEALTH.to_frame()
+        return no_rows("health")
     low, high = int(minutes.min()), int(minutes.max())
     if high - low < len(minutes) + _SPAN:
         distinct, row = np.arange(low, high + 1), minutes - low

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from beam_pipeline.domain.events import MAX_LINE_BYTES, Id
 from beam_pipeline.domain.instants import Instant
 from beam_pipeline.domain.reasons import InvalidEvent, Reason
-from beam_pipeline.domain.schemas import MESSAGES, TIMESTAMP
+from beam_pipeline.domain.schemas import MESSAGES, TIMESTAMP, no_rows
 
 VERSION = "1"
 
@@ -63,7 +63,7 @@ def read_outcome(line: bytes, schema: str) -> tuple[MessageOutcome, int]:
 def outcomes_frame(found: Sequence[tuple[MessageOutcome, int]]) -> pl.DataFrame:
     """MESSAGES: one row an outcome, in the given order."""
     if not found:
-        return MESSAGES.to_frame()
+        return no_rows("messages")
     rows = [
         (o.message_id, o.customer_id, o.offer, o.status, o.reason, o.attempts, at)
         for o, at in found

@@ -13,14 +13,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beam_pipeline.domain.compiled import INT, INTS, OUT_INTS, OUT_TABLE, VOID, compiled
-from beam_pipeline.domain.index import Column
+from beam_pipeline.domain.compiled import INT, INTS, OUT_INTS, OUT_TABLE, compiled
 
 REPEAT_WINDOW = timedelta(minutes=30)
 REPEAT_WINDOW_MS = REPEAT_WINDOW // timedelta(milliseconds=1)
 REPEATS = 3
 
-_NONE = -1
+_HEAD, _COUNT, _LOOKED = range(3)
+"""Of a chain: its newest node; its plays, now and when it was looked at last."""
+_PLAYED, _BEHIND, _LATEST = range(3)
+"""Of a node: its played_at, the node behind it, the latest played_at of itself and all behind."""
 _LONG_AGO = np.iinfo(np.int64).min // 2
 
 
@@ -39,21 +41,17 @@ class PlayChains:
 
     A node also keeps the latest played_at of itself and everything behind it, so a walk ends as
     soon as nothing further back can lie in the window: the work of a call does not grow with the
-    length of the history.
+    length of the history. Behind the oldest play of every chain is node 0, of long ago.
     """
 
     def __init__(self) -> None:
-        self._head = Column(_NONE)
-        self._count = Column(0)
-        self._looked = Column(0)
-        """Plays there were when the pair was looked at last."""
-        self._played = Column(0)
-        self._previous = Column(_NONE)
-        self._latest_behind = Column(_LONG_AGO)
-        self._size = 0
+        self._chains = np.zeros((1 << 12, 3), np.int64)
+        self._nodes = np.zeros((1 << 12, 3), np.int64)
+        self._nodes[0, [_PLAYED, _LATEST]] = _LONG_AGO
+        self._size = 1
 
     def __len__(self) -> int:
-        return self._size
+        return self._size - 1
 
     def add(self, pair: NDArray[np.int64], size: int, played_ms: NDArray[np.int64]) -> None:
         """Append plays.
@@ -63,112 +61,87 @@ class PlayChains:
             size: all numbers are below it.
             played_ms: int64 [n], ms since the epoch.
         """
-        total = self._size + len(pair)
-        _append(
-            pair,
-            played_ms,
-            self._size,
-            self._head.reserve(size),
-            self._count.reserve(size),
-            self._played.reserve(total),
-            self._previous.reserve(total),
-            self._latest_behind.reserve(total),
-        )
-        self._size = total
+        self._chains = _with_room(self._chains, size)
+        self._nodes = _with_room(self._nodes, self._size + len(pair))
+        self._size = _append(pair, played_ms, self._size, self._chains, self._nodes)
 
     def find(self, pair: NDArray[np.int64], size: int, played_ms: NDArray[np.int64]) -> Repeats:
         """Append plays, as `add` does, and give the repeats that they are part of."""
         before = self._size
         self.add(pair, size, played_ms)
         found = np.empty((4, len(pair)), np.int64)
-        many = _find(
-            pair,
-            before,
-            self._head.values,
-            self._count.values,
-            self._looked.reserve(size),
-            self._played.values,
-            self._previous.values,
-            self._latest_behind.values,
-            found,
-        )
+        many = _find(pair, before, self._chains, self._nodes, found)
         return Repeats(*found[:, :many])
 
 
-@compiled(VOID, INTS, INTS, INT, OUT_INTS, OUT_INTS, OUT_INTS, OUT_INTS, OUT_INTS)
+def _with_room(table: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """A table of at least so many rows that begins with this one."""
+    if size <= len(table):
+        return table
+    grown = np.zeros((max(size, 2 * len(table)), table.shape[1]), np.int64)
+    grown[: len(table)] = table
+    return grown
+
+
+@compiled(INT, INTS, INTS, INT, OUT_TABLE, OUT_TABLE)
 def _append(
     pair: NDArray[np.int64],
     played_ms: NDArray[np.int64],
     size: int,
-    head: NDArray[np.int64],
-    count: NDArray[np.int64],
-    played: NDArray[np.int64],
-    previous: NDArray[np.int64],
-    latest_behind: NDArray[np.int64],
-) -> None:
-    """Chain each play to what its pair has; the first gets node `size`."""
+    chains: NDArray[np.int64],
+    nodes: NDArray[np.int64],
+) -> int:
+    """Chain each play to what its pair has; the first gets node `size`; the size afterwards."""
     for row in range(len(pair)):
         node, chain = size + row, pair[row]
-        behind = head[chain]
-        latest = played_ms[row]
-        if behind != _NONE and latest_behind[behind] > latest:
-            latest = latest_behind[behind]
-        played[node] = played_ms[row]
-        previous[node] = behind
-        latest_behind[node] = latest
-        head[chain] = node
-        count[chain] += 1
+        behind = chains[chain, _HEAD]
+        nodes[node, _PLAYED] = played_ms[row]
+        nodes[node, _BEHIND] = behind
+        nodes[node, _LATEST] = max(played_ms[row], nodes[behind, _LATEST])
+        chains[chain, _HEAD] = node
+        chains[chain, _COUNT] += 1
+    return size + len(pair)
 
 
-@compiled(INT, INT, INT, INTS, INTS, INTS, OUT_INTS)
+@compiled(INT, INT, INT, OUT_TABLE, OUT_INTS)
 def _in_reach(
-    newest: int,
-    not_before: int,
-    played: NDArray[np.int64],
-    previous: NDArray[np.int64],
-    latest_behind: NDArray[np.int64],
-    times: NDArray[np.int64],
+    newest: int, not_before: int, nodes: NDArray[np.int64], times: NDArray[np.int64]
 ) -> int:
     """Put a chain's plays into `times`, but for some before `not_before`; how many they are."""
     many, node = 0, newest
-    while node != _NONE and latest_behind[node] >= not_before:
-        times[many] = played[node]
+    while nodes[node, _LATEST] >= not_before:
+        times[many] = nodes[node, _PLAYED]
         many += 1
-        node = previous[node]
+        node = nodes[node, _BEHIND]
     return many
 
 
-@compiled(INT, INTS, INT, INTS, INTS, OUT_INTS, INTS, INTS, INTS, OUT_TABLE)
+@compiled(INT, INTS, INT, OUT_TABLE, OUT_TABLE, OUT_TABLE)
 def _find(
     pair: NDArray[np.int64],
     before: int,
-    head: NDArray[np.int64],
-    count: NDArray[np.int64],
-    looked: NDArray[np.int64],
-    played: NDArray[np.int64],
-    previous: NDArray[np.int64],
-    latest_behind: NDArray[np.int64],
+    chains: NDArray[np.int64],
+    nodes: NDArray[np.int64],
     found: NDArray[np.int64],
 ) -> int:
-    """Look at each pair that got plays after node `before`; how many columns of `found` are set.
+    """Look at each pair that got plays from node `before` on; how many columns `found` has now.
 
     A column of `found` is a row of `Repeats`.
     """
     many = 0
     for row in range(len(pair)):
         chain = pair[row]
-        if count[chain] < REPEATS or looked[chain] == count[chain]:
+        count = chains[chain, _COUNT]
+        if count < REPEATS or chains[chain, _LOOKED] == count:
             continue
-        looked[chain] = count[chain]
-        node = head[chain]
-        earliest = played[node]
+        chains[chain, _LOOKED] = count
+        newest = chains[chain, _HEAD]
+        node, earliest = newest, nodes[newest, _PLAYED]
         while node >= before:
-            earliest = min(earliest, played[node])
-            node = previous[node]
-        times = np.empty(count[chain], np.int64)
-        held = _in_reach(
-            head[chain], earliest - REPEAT_WINDOW_MS, played, previous, latest_behind, times
-        )
+            earliest = min(earliest, nodes[node, _PLAYED])
+            node = nodes[node, _BEHIND]
+        times = np.empty(count, np.int64)
+        held = _in_reach(newest, earliest - REPEAT_WINDOW_MS, nodes, times)
         times = times[:held]
         times.sort()
         first, behind, peak = 0, 0, 0

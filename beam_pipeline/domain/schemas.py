@@ -7,6 +7,8 @@ column of plays and ad events; no store writes it.
 
 from __future__ import annotations
 
+from functools import cache
+
 import polars as pl
 
 TIMESTAMP = pl.Datetime("ms", "UTC")
@@ -152,6 +154,13 @@ DATASETS: dict[str, pl.Schema] = {
     "health": HEALTH,
 }
 """The datasets that the pipeline writes, by name."""
+
+
+@cache
+def no_rows(dataset: str) -> pl.DataFrame:
+    """An empty frame of a dataset."""
+    return DATASETS[dataset].to_frame()
+
 
 GENDERS = ("male", "female")
 LEVELS = ("free", "silver", "gold")

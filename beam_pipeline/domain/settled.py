@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from beam_pipeline.domain.deltas import DELTA
+from beam_pipeline.domain.deltas import DELTA, NO_DELTA
 
 MOST_ROWS = 1_000_000
 """Remembered rows, about 100 bytes each; beyond that the older half is forgotten."""
@@ -41,7 +41,7 @@ class Settled:
 
     def rows(self) -> pl.DataFrame:
         """Everything that is remembered."""
-        return pl.concat([DELTA.to_frame(), *self._parts])
+        return pl.concat([NO_DELTA, *self._parts])
 
     def knows(self, bucket: int) -> bool:
         """Whether everything that was ever said of a bucket is still remembered."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from beam_pipeline.domain import health, schemas
 from beam_pipeline.domain.dedup import Identities
-from beam_pipeline.domain.deltas import CODED, DELTA, Facet, Tally
+from beam_pipeline.domain.deltas import CODED, NO_DELTA, Facet, Tally
 from beam_pipeline.domain.enrich import Enriched, enrich
 from beam_pipeline.domain.events import LATE_AFTER_MS
 from beam_pipeline.domain.hashing import hash_strings
@@ -194,7 +194,7 @@ class Shard:
         in_time = ~enriched.plays["is_late"].to_numpy()
         plays = _rows(enriched.plays, in_time)
         if plays.is_empty():
-            return schemas.INTERESTS.to_frame(), DELTA.to_frame()
+            return schemas.no_rows("interests"), NO_DELTA
         track_id, is_mobile = plays["track_id"].to_numpy(), plays["is_mobile"].to_numpy()
         numbered = self._number(
             plays["customer_id"].to_numpy(), track_id, enriched.zip[in_time], plays["artist"]
@@ -239,16 +239,21 @@ def _value(texts: pl.Series) -> NDArray[np.int64]:
 
 
 def _rows(frame: pl.DataFrame, flags: NDArray[np.bool_]) -> pl.DataFrame:
-    return frame if flags.all() else frame.filter(pl.Series(flags))
+    return frame if flags.all() else _taken(frame, np.flatnonzero(flags))
+
+
+def _taken(frame: pl.DataFrame, rows: NDArray[np.int64]) -> pl.DataFrame:
+    """Some rows of a frame of fewer than 2^32."""
+    return frame[pl.Series(rows.astype(np.uint32))]
 
 
 def _interests(plays: pl.DataFrame, found: Repeats) -> pl.DataFrame:
     if not len(found.row):
-        return schemas.INTERESTS.to_frame()
-    named = [plays[name][found.row] for name in ("customer_id", "track_id", "title", "artist")]
+        return schemas.no_rows("interests")
+    named = plays[["customer_id", "track_id", "title", "artist"]]
     return pl.DataFrame(
         [
-            *named,
+            *_taken(named, found.row),
             pl.Series("since", found.since_ms).cast(schemas.TIMESTAMP),
             pl.Series("latest", found.latest_ms).cast(schemas.TIMESTAMP),
             pl.Series("peak", found.peak).cast(pl.Int32),

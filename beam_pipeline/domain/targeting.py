@@ -47,10 +47,9 @@ model's version; score and version are null where there is no model or no featur
 
 
 def eligible(traits: pl.DataFrame) -> NDArray[np.bool_]:
-    """Who of CUSTOMER_TRAITS can still be upgraded, [n]: active and below Gold."""
+    """Who of CUSTOMERS can still be upgraded, [n]: active and below Gold."""
     active = traits["status"].fill_null(-1).to_numpy() == ACTIVE
-    level = traits["level"].fill_null(-1).to_numpy()
-    return active & (level >= 0) & (level < GOLD)
+    return active & (traits["level_code"].to_numpy() < GOLD)
 
 
 def scored(candidates: pl.DataFrame, model: Model | None) -> pl.DataFrame:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from redis import Redis
 
 from beam_pipeline.domain.index import Column, Ids
-from beam_pipeline.domain.references import CUSTOMER_TRAITS, TRACK_TRAITS, References
+from beam_pipeline.domain.references import CUSTOMER_TRAITS, TRACK_TRAITS, References, described
 from beam_pipeline.edges.redis import TRANSIENT, connect
 from beam_pipeline.edges.referencefiles import Read, read_customers, read_tracks
 from beam_pipeline.edges.retry import Outage
@@ -38,14 +38,20 @@ BAD_ROWS_TOLD = 5
 log = logging.getLogger(__name__)
 
 
+Describe = Callable[[pl.DataFrame], pl.DataFrame]
+"""What is given for rows that are put into a table."""
+
+
 class _Table:
     """Rows by id. Ids that are not there give a row of nulls whose `known` is False."""
 
-    def __init__(self, schema: pl.Schema) -> None:
+    def __init__(self, schema: pl.Schema, describe: Describe) -> None:
+        self.schema = schema
         self._index = Ids()
         self._row = Column(0)
-        self._rows = pl.DataFrame(
-            {name: [name != "known" and None] for name in schema}, schema=schema
+        self._describe = describe
+        self._rows = describe(
+            pl.DataFrame({name: [name != "known" and None] for name in schema}, schema=schema)
         )
         """Row 0 is the unknown one."""
 
@@ -59,9 +65,9 @@ class _Table:
         return numbers
 
     def put(self, numbers: NDArray[np.int64], rows: pl.DataFrame) -> None:
-        """Set the rows of some ids; the newest row counts."""
+        """Set the rows of some ids, of the table's schema; the newest row counts."""
         start = self._rows.height
-        self._rows = pl.concat([self._rows, rows]).rechunk()
+        self._rows = pl.concat([self._rows, self._describe(rows)]).rechunk()
         self._row.values[numbers] = np.arange(start, start + rows.height)
         if self._rows.height > 2 * len(self._index) + 1024:
             used = self._row.values[: len(self._index)]
@@ -69,8 +75,16 @@ class _Table:
             self._row.values[: len(used)] = np.arange(1, len(used) + 1)
 
     def rows(self, numbers: NDArray[np.int64]) -> pl.DataFrame:
-        """The rows of these ids, in their order."""
-        return self._rows[self._row.values[numbers]]
+        """The rows of these ids, described, in their order."""
+        return self._rows[pl.Series(self._row.values.take(numbers).astype(np.uint32))]
+
+
+def _customers() -> _Table:
+    return _Table(CUSTOMER_TRAITS, described)
+
+
+def _tracks() -> _Table:
+    return _Table(TRACK_TRAITS, lambda rows: rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +96,7 @@ class FileReferences:
 
     def open(self) -> References:
         """Read both files; raises `reference.BadFile` when one is none."""
-        customers, tracks = _Table(CUSTOMER_TRAITS), _Table(TRACK_TRAITS)
+        customers, tracks = _customers(), _tracks()
         if self.customers is not None:
             people = _told(read_customers(self.customers))
             known = people.with_columns(pl.lit(True).alias("known")).select(list(CUSTOMER_TRAITS))
@@ -149,8 +163,8 @@ class _Cached:
     """Reference data of a store; shards and scoring ask from several threads."""
 
     def __init__(self, client: Redis, now: Callable[[], float]) -> None:
-        self._customers = _Cache(client, "customer", CUSTOMER_TRAITS, _Customer, now)
-        self._tracks = _Cache(client, "track", TRACK_TRAITS, _Track, now)
+        self._customers = _Cache(client, "customer", _customers, _Customer, now)
+        self._tracks = _Cache(client, "track", _tracks, _Track, now)
 
     def customers(self, ids: NDArray[np.int64]) -> pl.DataFrame:
         return self._customers.rows(ids)
@@ -166,13 +180,13 @@ class _Cache:
         self,
         client: Redis,
         prefix: str,
-        schema: pl.Schema,
+        new_table: Callable[[], _Table],
         value: type[_Customer] | type[_Track],
         now: Callable[[], float],
     ) -> None:
         self._client = client
         self._prefix = prefix
-        self._schema = schema
+        self._new_table = new_table
         self._decoder = msgspec.json.Decoder(value)
         self._now = now
         self._outage = Outage("Redis")
@@ -195,7 +209,7 @@ class _Cache:
         return self._table.rows(numbers)
 
     def _forget(self) -> None:
-        self._table = _Table(self._schema)
+        self._table = self._new_table()
         self._expires = Column(-1)
 
     def _fetch(self, ids: NDArray[np.int64], numbers: NDArray[np.int64]) -> None:
@@ -210,7 +224,7 @@ class _Cache:
 
     def _decoded(self, values: list[Any]) -> pl.DataFrame:
         found = [self._decoder.decode(value) if value else None for value in values]
-        names = [name for name in self._schema if name != "known"]
+        names = [name for name in self._table.schema if name != "known"]
         columns = {name: [getattr(row, name, None) for row in found] for name in names}
         columns["known"] = [row is not None for row in found]
-        return pl.DataFrame(columns, schema=self._schema)
+        return pl.DataFrame(columns, schema=self._table.schema)

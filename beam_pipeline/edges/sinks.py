@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 
 import polars as pl
 
-from beam_pipeline.domain.schemas import DEAD_LETTERS
+from beam_pipeline.domain.schemas import DEAD_LETTERS, no_rows
 
 Clock = Callable[[], datetime]
 """Where `received_at` of a refused row comes from; aware, UTC."""
@@ -67,7 +67,7 @@ def utc_now() -> datetime:
 
 def no_dead_letters() -> pl.DataFrame:
     """An empty DEAD_LETTERS frame."""
-    return DEAD_LETTERS.to_frame()
+    return no_rows("dead_letters")
 
 
 def dead_letters(

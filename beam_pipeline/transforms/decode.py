@@ -13,8 +13,8 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from beam_pipeline.domain.counts import no_delta
 from beam_pipeline.domain.decode import Decoded, decode
+from beam_pipeline.domain.deltas import NO_DELTA
 from beam_pipeline.domain.lines import Block
 from beam_pipeline.transforms.frames import KEYED_CHANGE, ONE_KEY, Change, Events, Rows, typed
 
@@ -88,6 +88,6 @@ class _DecodeFn(beam.DoFn):
         if decoded.dead_letters.height:
             self._rejected.inc(decoded.dead_letters.height)
             yield TaggedOutput(_ROWS, Rows("dead_letters", decoded.dead_letters))
-            yield TaggedOutput(_CHANGES, (ONE_KEY, Change(no_delta(), decoded.health)))
+            yield TaggedOutput(_CHANGES, (ONE_KEY, Change(NO_DELTA, decoded.health)))
         if decoded.verdicts.height:
             yield TaggedOutput(_VERDICTS, (ONE_KEY, decoded.verdicts))

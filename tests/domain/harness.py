@@ -22,7 +22,7 @@ from beam_pipeline.domain.decode import decode
 from beam_pipeline.domain.history import History, MemoryStorage
 from beam_pipeline.domain.lines import Block
 from beam_pipeline.domain.readers import Reader
-from beam_pipeline.domain.references import CUSTOMER_TRAITS, TRACK_TRAITS, Places
+from beam_pipeline.domain.references import CUSTOMER_TRAITS, TRACK_TRAITS, Places, described
 from beam_pipeline.domain.shard import Outcome
 from tests.oracle import Message, Reference
 
@@ -36,7 +36,7 @@ class KnownReferences:
         self._reference = reference
 
     def customers(self, ids: NDArray[np.int64]) -> pl.DataFrame:
-        """CUSTOMER_TRAITS of the ids."""
+        """CUSTOMERS of the ids."""
         rows = []
         for customer_id in ids.tolist():
             known = self._reference.customers.get(customer_id)
@@ -50,7 +50,7 @@ class KnownReferences:
                     "known": known is not None,
                 }
             )
-        return pl.DataFrame(rows, schema=CUSTOMER_TRAITS)
+        return described(pl.DataFrame(rows, schema=CUSTOMER_TRAITS))
 
     def tracks(self, ids: NDArray[np.int64]) -> pl.DataFrame:
         """TRACK_TRAITS of the ids."""

@@ -12,7 +12,7 @@ import pytest
 
 from beam_pipeline.domain.features import FEATURES
 from beam_pipeline.domain.offers import HOLDOUT, OFFERS, SCREEN, SMS, Offer
-from beam_pipeline.domain.references import CUSTOMER_TRAITS
+from beam_pipeline.domain.references import CUSTOMER_TRAITS, described
 from beam_pipeline.domain.schemas import TARGETS
 from beam_pipeline.domain.score import Model
 from beam_pipeline.domain.targeting import (
@@ -62,9 +62,9 @@ def test_only_the_active_below_gold_are_eligible() -> None:
         for status in (0, 1, None)
         for level in (None, -1, 0, 1, 2, 3)
     ]
-    traits = pl.DataFrame(rows, schema=CUSTOMER_TRAITS, orient="row")
+    traits = described(pl.DataFrame(rows, schema=CUSTOMER_TRAITS, orient="row"))
     found = traits.filter(pl.Series(eligible(traits)))
-    assert found.select("status", "level").rows() == [(1, 0), (1, 1)]
+    assert found.select("status", "level").rows() == [(1, "free"), (1, "silver")]
 
 
 def test_a_score_at_the_threshold_is_chosen_and_one_just_below_is_not() -> None:

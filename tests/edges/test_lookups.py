@@ -7,7 +7,13 @@ import polars as pl
 import pytest
 from redis import Redis
 
-from beam_pipeline.domain.references import CUSTOMER_TRAITS, TRACK_TRAITS, References
+from beam_pipeline.domain.references import (
+    CUSTOMER_TRAITS,
+    CUSTOMERS,
+    TRACK_TRAITS,
+    References,
+    described,
+)
 from beam_pipeline.edges import lookups
 from beam_pipeline.edges.lookups import KNOWN_SECONDS, UNKNOWN_SECONDS, FileReferences, _Cached
 from beam_pipeline.edges.redis import connect
@@ -15,11 +21,11 @@ from beam_pipeline.edges.referencefiles import BadFile
 from infra.local.stack import Stack
 from tests.edges.gate import gate
 
-CUSTOMERS = """CustID,Name,Gender,Address,zip,SignDate,Status,Level,Campaign,LinkedWithApps,Age
+CUSTOMERS_CSV = """CustID,Name,Gender,Address,zip,SignDate,Status,Level,Campaign,LinkedWithApps,Age
 7,"Juniper Lantern",1,"1 Moss Way","72132","06/04/2013",1,2,4,0,34
 8,"Basil Quartz",0,"2 Moss Way","72132","06/04/2013",0,0,0,0,
 """
-TRACKS = 'TrackId,Title,Artist,Length\n5,"Moon ""Over"" Mill",달빛,3:35\n6,Fern,,\n'
+TRACKS_CSV = 'TrackId,Title,Artist,Length\n5,"Moon ""Over"" Mill",달빛,3:35\n6,Fern,,\n'
 
 PEOPLE = [(1, 34, 2, 1, 4, True), (0, None, 0, 0, 0, True)]
 NOBODY = (None, None, None, None, None, False)
@@ -29,6 +35,11 @@ NOTHING = (None, None, None, False)
 
 def ids(*numbers: int) -> np.ndarray:
     return np.array(numbers, np.int64)
+
+
+def people(*traits: tuple[int | bool | None, ...]) -> pl.DataFrame:
+    """CUSTOMERS of rows of CUSTOMER_TRAITS."""
+    return described(pl.DataFrame(traits, schema=CUSTOMER_TRAITS, orient="row"))
 
 
 class Clock:
@@ -62,8 +73,8 @@ def load(redis: Redis) -> None:
 def references(request: pytest.FixtureRequest, tmp_path: Path) -> References:
     """The same reference data in files and in Redis."""
     if request.param == "files":
-        (tmp_path / "c.csv").write_text(CUSTOMERS)
-        (tmp_path / "t.csv").write_text(TRACKS)
+        (tmp_path / "c.csv").write_text(CUSTOMERS_CSV)
+        (tmp_path / "t.csv").write_text(TRACKS_CSV)
         return FileReferences(tmp_path / "c.csv", tmp_path / "t.csv").open()
     redis = request.getfixturevalue("redis")
     load(redis)
@@ -72,8 +83,7 @@ def references(request: pytest.FixtureRequest, tmp_path: Path) -> References:
 
 def test_there_is_a_row_for_each_id_in_the_order_asked_for(references: References) -> None:
     customers = references.customers(ids(8, 404, 7, 8, 2**63 - 1))
-    assert customers.schema == CUSTOMER_TRAITS
-    assert customers.rows() == [PEOPLE[1], NOBODY, PEOPLE[0], PEOPLE[1], NOBODY]
+    assert customers.equals(people(PEOPLE[1], NOBODY, PEOPLE[0], PEOPLE[1], NOBODY))
     tracks = references.tracks(ids(6, 5, 0))
     assert tracks.schema == TRACK_TRAITS
     assert tracks.rows() == [SONGS[1], SONGS[0], NOTHING]
@@ -81,18 +91,18 @@ def test_there_is_a_row_for_each_id_in_the_order_asked_for(references: Reference
 
 def test_asking_again_gives_the_same(references: References) -> None:
     for _ in range(3):
-        assert references.customers(ids(7, 404)).rows() == [PEOPLE[0], NOBODY]
+        assert references.customers(ids(7, 404)).equals(people(PEOPLE[0], NOBODY))
         assert references.tracks(ids(404, 5)).rows() == [NOTHING, SONGS[0]]
 
 
 def test_no_ids_give_no_rows(references: References) -> None:
-    assert references.customers(ids()).schema == CUSTOMER_TRAITS
+    assert references.customers(ids()).schema == CUSTOMERS
     assert references.tracks(ids()).height == 0
 
 
 def test_without_files_nobody_is_known() -> None:
     references = FileReferences(None, None).open()
-    assert references.customers(ids(7)).rows() == [NOBODY]
+    assert references.customers(ids(7)).equals(people(NOBODY))
 
 
 def test_a_file_that_is_none_is_said(tmp_path: Path) -> None:
@@ -120,12 +130,12 @@ def asked(redis: Redis) -> int:
 def test_a_customer_who_was_unknown_is_known_soon_after_being_loaded(redis: Redis) -> None:
     clock = Clock()
     references = _Cached(redis, clock)
-    assert references.customers(ids(7)).rows() == [NOBODY]
+    assert references.customers(ids(7)).equals(people(NOBODY))
     load(redis)
     clock.now += UNKNOWN_SECONDS - 1
-    assert references.customers(ids(7)).rows() == [NOBODY]
+    assert references.customers(ids(7)).equals(people(NOBODY))
     clock.now += 2
-    assert references.customers(ids(7)).rows() == [PEOPLE[0]]
+    assert references.customers(ids(7)).equals(people(PEOPLE[0]))
 
 
 def test_a_change_of_level_is_seen_within_a_minute(redis: Redis) -> None:
@@ -135,9 +145,9 @@ def test_a_change_of_level_is_seen_within_a_minute(redis: Redis) -> None:
     references.customers(ids(7, 8))
     redis.set("customer:7", json.dumps({"gender": 1, "level": 0}))
     clock.now += KNOWN_SECONDS - 1
-    assert references.customers(ids(7)).rows() == [PEOPLE[0]]
+    assert references.customers(ids(7)).equals(people(PEOPLE[0]))
     clock.now += 2
-    assert references.customers(ids(7, 8)).rows() == [(1, None, 0, None, None, True), PEOPLE[1]]
+    assert references.customers(ids(7, 8)).equals(people((1, None, 0, None, None, True), PEOPLE[1]))
 
 
 def test_the_cache_does_not_grow_without_bound(
@@ -149,7 +159,7 @@ def test_the_cache_does_not_grow_without_bound(
     for start in range(0, 20_000, 500):
         references.customers(np.arange(start, start + 500))
         assert len(references._customers._table) <= 1_500
-    assert references.customers(ids(7)).rows() == [PEOPLE[0]]
+    assert references.customers(ids(7)).equals(people(PEOPLE[0]))
 
 
 def test_answers_that_are_renewed_again_and_again_do_not_pile_up(redis: Redis) -> None:
@@ -158,7 +168,7 @@ def test_answers_that_are_renewed_again_and_again_do_not_pile_up(redis: Redis) -
     references = _Cached(redis, clock)
     for _ in range(50):
         clock.now += KNOWN_SECONDS + 1
-        assert references.customers(np.arange(200))[7:9].rows() == PEOPLE
+        assert references.customers(np.arange(200))[7:9].equals(people(*PEOPLE))
     assert references._customers._table._rows.height <= 2 * 200 + 1_024 + 200
 
 
@@ -175,4 +185,4 @@ def test_an_outage_is_waited_out(redis: Redis, stack: Stack) -> None:
         references.tracks(ids(5))
         door.close()
         references._customers._outage._sleep = lambda _: door.open()
-        assert references.customers(ids(7)).rows() == [PEOPLE[0]]
+        assert references.customers(ids(7)).equals(people(PEOPLE[0]))
