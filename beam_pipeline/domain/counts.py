@@ -21,7 +21,7 @@ from beam_pipeline.domain.compiled import (
     compiled,
     tuple_of,
 )
-from beam_pipeline.domain.deltas import CODED, DELTA, DIMENSIONS, LABELLED, SLIDING
+from beam_pipeline.domain.deltas import CODED, DELTA, DIMENSIONS, SLIDING
 from beam_pipeline.domain.index import Index
 from beam_pipeline.domain.readers import Reader
 from beam_pipeline.domain.schemas import TIMESTAMP, no_rows
@@ -69,9 +69,9 @@ class Counts:
 
     def __init__(self) -> None:
         self._keys = Index(columns=2)
-        self._dimension = np.zeros(0, np.uint8)
-        self._value = np.zeros(0, np.int64)
-        self._texts = pl.Series([], dtype=pl.String)
+        """Dimension and value."""
+        self._labels = [pl.Series([], dtype=pl.String)]
+        """The labels of the keys, in pieces."""
         self._plays, self._listeners, self._sliding = (_Ring(np.int32) for _ in range(3))
         self._dirty, self._dirty_sliding = (_Ring(np.uint8) for _ in range(2))
         self._newest: int | None = None
@@ -178,9 +178,9 @@ class Counts:
         column = columns[places]
         return pl.DataFrame(
             {
-                "dimension": self._dimension[rows],
-                "value": self._value[rows],
-                "label": self._labels(rows),
+                "dimension": self._keys.keys[rows],
+                "value": self._keys.seconds[rows],
+                "label": self._label(rows),
                 "bucket": self._bucket_of(column),
                 "plays": self._plays.cells[column, rows],
                 "listeners": self._listeners.cells[column, rows],
@@ -189,12 +189,11 @@ class Counts:
             },
         ).cast(DELTA)
 
-    def _labels(self, rows: NDArray[np.int64]) -> pl.Series:
+    def _label(self, rows: NDArray[np.int64]) -> pl.Series:
         """The label of each row's key, null but for LABELLED."""
-        labelled = np.isin(self._dimension[rows], [DIMENSIONS.index(name) for name in LABELLED])
-        return pl.select(
-            pl.when(pl.Series(labelled)).then(self._texts[rows]).alias("label")
-        ).to_series()
+        if len(self._labels) > 1:
+            self._labels = [pl.concat(self._labels, rechunk=True)]
+        return self._labels[0][rows]
 
     def _rings(self) -> tuple[_Ring, ...]:
         return (
@@ -213,10 +212,7 @@ class Counts:
             fresh = np.flatnonzero(key >= before)
             row = np.zeros(len(self._keys) - before, np.int64)
             row[key[fresh] - before] = fresh
-            self._dimension = np.concatenate((self._dimension, dimension[row]))
-            self._value = np.concatenate((self._value, value[row]))
-            named = _texts(dimension[row], value[row], delta["label"][row])
-            self._texts = pl.concat([self._texts, named], rechunk=True)
+            self._labels.append(delta["label"][row])
         return key
 
     def _advance(self, newest: int) -> pl.DataFrame:
@@ -247,11 +243,9 @@ class Counts:
         if 2 * int(used.sum()) > size:
             return
         kept = np.flatnonzero(used)
-        self._keys = Index(columns=2)
-        numbers = self._keys.add(self._dimension[kept].astype(np.int64), self._value[kept])
-        kept = kept[np.argsort(numbers)]
-        self._dimension, self._value = self._dimension[kept], self._value[kept]
-        self._texts = self._texts[kept]
+        self._labels = [self._label(kept)]
+        held, self._keys = self._keys, Index(columns=2)
+        self._keys.add(held.keys[kept], held.seconds[kept])
         for ring in self._rings():
             ring.cells = np.ascontiguousarray(ring.cells[:, kept])
 
@@ -286,8 +280,8 @@ class Counts:
             [
                 ends[:1].new_from_index(0, len(row)).alias("window_start"),
                 ends[1:].new_from_index(0, len(row)).alias("window_end"),
-                _DIMENSION_NAMES[self._dimension[row]].alias("dimension"),
-                self._texts[row].alias("key"),
+                _DIMENSION_NAMES[self._keys.keys[row]].alias("dimension"),
+                _texts(self._keys.keys[row], self._keys.seconds[row], self._label(row)),
                 pl.Series("plays", counted),
                 pl.Series("listeners", listeners.astype(np.int64)),
             ]
@@ -299,13 +293,13 @@ class Counts:
         return newest - (newest - column) % RING
 
 
-def _texts(dimension: NDArray[np.uint8], value: NDArray[np.int64], label: pl.Series) -> pl.Series:
-    """The key of each cell as it stands in LISTENING."""
+def _texts(dimension: NDArray[np.int64], value: NDArray[np.int64], label: pl.Series) -> pl.Series:
+    """The `key` of each cell as it stands in LISTENING."""
     first = _FIRST_CODED[dimension]
     coded = _CODED_TEXTS[np.where(first < 0, len(_CODED_TEXTS) - 1, first + value)]
     numbers = pl.Series(value).cast(pl.String)
     known = coded.zip_with(coded.is_not_null(), numbers)
-    return label.zip_with(label.is_not_null(), known)
+    return label.zip_with(label.is_not_null(), known).alias("key")
 
 
 @compiled(

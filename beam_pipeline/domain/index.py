@@ -41,6 +41,11 @@ class Index:
         """The key of each number, int64 [len]; of two columns, the first."""
         return self._keys[: self._size]
 
+    @property
+    def seconds(self) -> Keys:
+        """The second column of the key of each number, int64 [len]."""
+        return self._seconds[: self._size]
+
     def add(self, key: Keys, second: Keys = _NO_COLUMN) -> Numbers:
         """The number of each key, int64 [n]; a key that is new gets the next one.
 
