@@ -1,14 +1,9 @@
-"""Frames as lines of JSON, written in columns: pieces of text that are joined once.
-
-A column of few values (flags, small numbers, minutes) is looked up in a table of its texts, to
-which the constant text around it belongs already; two such columns side by side are one. Strings
-are taken as they are unless one of them has to be escaped.
-"""
+"""Frames as lines of JSON: told in pieces of columns, written by one loop."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -16,17 +11,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from beam_pipeline.domain.compiled import words_at
+from beam_pipeline.edges import pieces
+
 _TEXT = pa.large_string()
-_NOTHING, _MARK = pa.scalar("", _TEXT), pa.scalar('"', _TEXT)
-_MINUTE_MS = 60_000
-_DAY_MS = 24 * 60 * _MINUTE_MS
+_NEVER = -1
+"""In place of a row that says where a column is null."""
 _OLD = pl.CompatLevel.oldest()
-_QUOTE, _BACKSLASH = ord('"'), ord("\\")
-_SMALL_BITS = 16
-_NULL = -1
-"""In place of a small number that is null, where all others are larger."""
-_FEW = 128
-"""A table that the texts around it are written into has at most so many rows."""
+
+
+class _Value(NamedTuple):
+    """What differs from line to line, in the last numbers of a piece; and its bytes at most."""
+
+    kind: int
+    row: int
+    start: int
+    null: int
+    room: int
 
 
 class Lines:
@@ -36,65 +37,39 @@ class Lines:
         """Begin with empty lines; columns are added by name."""
         self._frame = frame
         self._columns = {column.name: _arrow(column) for column in frame.iter_columns()}
-        self._pieces: list[pa.Array | pa.Scalar] = []
-        self._choice: tuple[Sequence[str], NDArray[np.int64]] | None = None
-        self._constant = self._after = ""
-        """What stands before and after the choice."""
-        self._digits: dict[str, pa.Array] = {}
-        """Columns of numbers that were written out already."""
+        self._known: dict[tuple[str, int], _Value] = {}
+        self._rows: list[NDArray[np.generic]] = []
+        """The numbers of a column, [n]; or where its texts begin and the last ends, [n + 1]."""
+        self._texts: list[NDArray[np.uint8]] = []
+        self._text_bytes = self._room = 0
+        self._pieces: list[tuple[int, ...]] = []
+        self._constants, self._constant = b"", ""
+        """What stands in every line: in the pieces so far, and before the next value."""
 
     def constant(self, text: str) -> Lines:
         """The same text in every line."""
-        if self._choice is None:
-            self._constant += text
-        else:
-            self._after += text
-        return self
-
-    def text(self, texts: pa.Array) -> Lines:
-        """A text a line, as it is: large_string [n] without nulls."""
-        self._settle()
-        self._pieces.append(texts)
-        return self
-
-    def choice(self, table: Sequence[str], place: NDArray[np.int64]) -> Lines:
-        """The text at a place, int64 [n], of a table."""
-        if self._choice is not None and len(self._choice[0]) * len(table) > _FEW:
-            self._settle()
-        if self._choice is None:
-            self._choice = table, place
-        else:
-            before, place_before = self._choice
-            both = [left + self._after + right for left in before for right in table]
-            self._choice = both, place_before * len(table) + place
-            self._after = ""
+        self._constant += text
         return self
 
     def string(self, name: str) -> Lines:
         """What stands between the quotation marks of a JSON string; a column without nulls."""
-        texts = self._columns[name]
-        if _needs_escapes(texts):
-            texts = pc.utf8_slice_codeunits(_encoded(self._frame[name]), 1, -1)
-        return self.text(texts)
+        return self._add(self._told(name, pieces.TEXT))
 
     def value(self, name: str) -> Lines:
         """A JSON value; null where it is null."""
         column = self._columns[name]
         kind = column.type
-        if pa.types.is_integer(kind):
-            return self._number(name)
-        if kind == _TEXT and not _needs_escapes(column):
+        if kind == _TEXT:
             if not column.null_count:
-                return self.constant('"').text(column).constant('"')
-            quoted = pc.binary_join_element_wise(_MARK, column, _MARK, _NOTHING)
-            return self.text(quoted.fill_null("null"))
-        if not column.null_count:
-            if pa.types.is_boolean(kind):
-                flags = column.to_numpy(zero_copy_only=False)
-                return self.choice(("false", "true"), flags.astype(np.int64))
-            if pa.types.is_timestamp(kind) and kind.unit == "ms":
-                return self._moment(_ms(column))
-        return self.text(_encoded(self._frame[name]))
+                return self.constant('"').string(name).constant('"')
+            return self._add(self._told(name, pieces.TEXT))
+        if pa.types.is_integer(kind) and kind != pa.uint64():
+            return self._add(self._told(name, pieces.NUMBER))
+        if pa.types.is_boolean(kind):
+            return self._add(self._told(name, pieces.FLAG))
+        if pa.types.is_timestamp(kind) and kind.unit == "ms":
+            return self._add(self._told(name, pieces.MOMENT))
+        return self._add(self._text(_encoded(self._frame[name]), is_json=True))
 
     def bare(self, name: str) -> Lines:
         """A string, or a whole number, as it stands in the middle of a JSON string; no nulls."""
@@ -108,116 +83,102 @@ class Lines:
             mark = ","
         return self.constant("}")
 
+    def whole(self, numbers: NDArray[np.int64]) -> Lines:
+        """Whole numbers, int64 [n]."""
+        return self._add(self._number(pieces.NUMBER, numbers))
+
     def day(self, name: str) -> Lines:
         """The day of a time, as 2026.03.02."""
-        table, place = _table(self.numbers(name) // _DAY_MS)
-        days = np.datetime_as_string(table.astype("datetime64[D]")).tolist()
-        return self.choice([day.replace("-", ".") for day in days], place)
+        return self._add(self._told(name, pieces.DAY))
 
     def minute(self, name: str) -> Lines:
         """A time cut to its minute, as 2026-03-02T12:05Z."""
-        table, place = _table(self.numbers(name) // _MINUTE_MS)
-        return self.choice([minute + "Z" for minute in _minutes(table)], place)
+        return self._add(self._told(name, pieces.MINUTE))
 
     def numbers(self, name: str) -> NDArray[np.int64]:
         """A column without nulls: whole numbers, or times in ms since the epoch."""
-        column = self._columns[name]
-        if pa.types.is_timestamp(column.type):
-            return _ms(column)
-        return column.to_numpy().astype(np.int64)
+        return _numbers(self._columns[name]).astype(np.int64, copy=False)
 
     def joined(self) -> pa.LargeStringArray:
         """Every line, whole."""
-        self._settle()
-        return pc.binary_join_element_wise(*self._pieces, _NOTHING)
+        self._add(_Value(pieces.NOTHING, 0, 0, _NEVER, 0))
+        height = self._frame.height
+        table = np.array(self._pieces, np.int64)
+        table[:, 0] += self._text_bytes
+        values = np.empty((len(self._rows), height + 1), np.int64)
+        for row, numbers in zip(values, self._rows, strict=True):
+            row[: len(numbers)] = numbers
+        constants = np.frombuffer(self._constants + bytes(pieces.SLACK), np.uint8)
+        texts = np.concatenate((*self._texts, constants))
+        room = self._room + len(self._constants) * height
+        out = np.empty(room + pieces.SLACK, np.uint8)
+        ends = np.empty(height + 1, np.int64)
+        memo = np.full((len(table), pieces.MEMO), pieces.NEVER)
+        pieces.write(words_at(out), ends, words_at(texts), table, values, memo)
+        return pa.LargeStringArray.from_buffers(height, pa.py_buffer(ends), pa.py_buffer(out))
 
-    def _settle(self) -> None:
-        """Nothing more is written into what came last."""
-        if self._choice is not None:
-            before, after = self._constant, self._after
-            table = pa.array([before + text + after for text in self._choice[0]], _TEXT)
-            self._pieces.append(table.take(pa.array(self._choice[1])))
-            self._choice = None
-        elif self._constant:
-            self._pieces.append(pa.scalar(self._constant, _TEXT))
-        self._constant = self._after = ""
+    def _add(self, value: _Value) -> Lines:
+        constant = self._constant.encode()
+        self._pieces.append((len(self._constants), len(constant), *value[:-1]))
+        self._constants += constant
+        self._constant = ""
+        self._room += value.room
+        return self
 
-    def _number(self, name: str) -> Lines:
-        column = self._columns[name]
-        few = self._few(column) if name not in self._digits else None
-        if few is not None:
-            return self.choice(*few)
-        if name not in self._digits:
-            texts = pc.cast(column, _TEXT)
-            self._digits[name] = texts.fill_null("null") if texts.null_count else texts
-        return self.text(self._digits[name])
+    def _told(self, name: str, kind: int) -> _Value:
+        """The values of a column, the same wherever they are added."""
+        if (name, kind) not in self._known:
+            column = self._columns[name]
+            null = self._row(_bits(column, 0)) if column.null_count else _NEVER
+            if kind == pieces.TEXT:
+                told = self._text(column, null)
+            else:
+                told = self._number(kind, _numbers(column), null)
+            self._known[name, kind] = told
+        return self._known[name, kind]
 
-    def _few(self, column: pa.Array) -> tuple[list[str], NDArray[np.int64]] | None:
-        """A table for a column of small numbers, and the place of each row in it."""
-        missing = column.null_count
-        if missing == len(column) or column.type.bit_width > _SMALL_BITS:
-            return None
-        if missing and pc.min(column).as_py() <= _NULL:
-            return None
-        numbers = (column.fill_null(_NULL) if missing else column).to_numpy().astype(np.int64)
-        low, high = int(numbers.min()), int(numbers.max())
-        if high - low >= min(_FEW, len(numbers)):
-            return None
-        texts = [str(number) for number in range(low, high + 1)]
-        if missing:
-            texts[_NULL - low] = "null"
-        return texts, numbers - low
+    def _number(self, kind: int, numbers: NDArray[np.generic], null: int = _NEVER) -> _Value:
+        return _Value(kind, self._row(numbers), 0, null, pieces.LONGEST[kind] * len(numbers))
 
-    def _moment(self, ms: NDArray[np.int64]) -> Lines:
-        """A time in quotation marks: its minute, then seconds and offset."""
-        minute = ms // _MINUTE_MS
-        table, place = _table(minute)
-        self.choice([f'"{text}:' for text in _minutes(table)], place)
-        return self.text(_seconds().take(pa.array(ms - minute * _MINUTE_MS)))
+    def _text(
+        self, texts: pa.LargeStringArray, null: int = _NEVER, *, is_json: bool = False
+    ) -> _Value:
+        _, offsets, data = texts.buffers()
+        ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+        first, last = int(ends[0]), int(ends[-1])
+        found = np.frombuffer(data, np.uint8)[first:last]
+        start = self._text_bytes - first
+        self._texts.append(found)
+        self._text_bytes += last - first
+        plain = is_json or pieces.is_plain(found)
+        kind = pieces.TEXT if plain else pieces.ESCAPED
+        room = pieces.LONGEST[kind] * len(texts) + len(found) * (1 if plain else pieces.ESCAPE)
+        return _Value(kind, self._row(ends), start, null, room)
+
+    def _row(self, numbers: NDArray[np.generic]) -> int:
+        self._rows.append(numbers)
+        return len(self._rows) - 1
+
+
+def _numbers(column: pa.Array) -> NDArray[np.generic]:
+    """Whole numbers, times in ms since the epoch, or flags; anything where it is null."""
+    kind = column.type
+    if pa.types.is_boolean(kind):
+        return _bits(column, 1)
+    sign = "u" if pa.types.is_unsigned_integer(kind) else "i"
+    numbers = np.frombuffer(column.buffers()[1], f"{sign}{kind.bit_width // 8}")
+    return numbers[column.offset : column.offset + len(column)]
+
+
+def _bits(column: pa.Array, buffer: int) -> NDArray[np.uint8]:
+    """One of the bitmaps of a column: 0 or 1 for each row."""
+    bits = np.frombuffer(column.buffers()[buffer], np.uint8)
+    return np.unpackbits(bits, bitorder="little")[column.offset : column.offset + len(column)]
 
 
 def _arrow(column: pl.Series) -> pa.Array:
     whole = column if column.n_chunks() == 1 else column.rechunk()
     return whole.to_arrow(compat_level=_OLD)
-
-
-def _ms(column: pa.Array) -> NDArray[np.int64]:
-    return column.view(pa.int64()).to_numpy()
-
-
-def _table(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Few numbers of which all of these are, int64 [k], and the place of each there."""
-    if len(values):
-        low, high = int(values.min()), int(values.max())
-        if high - low < len(values):
-            return np.arange(low, high + 1), values - low
-    return np.unique(values, return_inverse=True)
-
-
-def _minutes(minutes: NDArray[np.int64]) -> list[str]:
-    return np.datetime_as_string(minutes.astype("datetime64[m]")).tolist()
-
-
-@lru_cache(maxsize=1)
-def _seconds() -> pa.LargeStringArray:
-    """What follows the minute of a moment, by the milliseconds since the minute."""
-    texts = []
-    for ms in range(_MINUTE_MS):
-        fraction = f".{ms % 1000:03}" if ms % 1000 else ""
-        texts.append(f'{ms // 1000:02}{fraction}+00:00"')
-    return pa.array(texts, _TEXT)
-
-
-def _needs_escapes(texts: pa.LargeStringArray) -> bool:
-    """Whether there is a quotation mark, a backslash or a control character in any of them."""
-    _, offsets, data = texts.buffers()
-    if data is None or not len(texts):
-        return False
-    ends = np.frombuffer(offsets, np.int64)
-    marks = np.frombuffer(data, np.uint8)[ends[texts.offset] : ends[texts.offset + len(texts)]]
-    if not len(marks):
-        return False
-    return bool(marks.min() < 0x20 or (marks == _QUOTE).any() or (marks == _BACKSLASH).any())
 
 
 def _encoded(column: pl.Series) -> pa.LargeStringArray:

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 from elasticsearch import Elasticsearch
 
 from beam_pipeline.domain.schemas import PUBLISH_TIME, TIMESTAMP
@@ -82,7 +81,7 @@ def _by(*names: str) -> Part:
 
 def _window(lines: Lines) -> None:
     long = lines.numbers("window_end") - lines.numbers("window_start")
-    lines.minute("window_end").constant("/").choice(_WINDOWS, long // _WINDOW_STEP_MS)
+    lines.minute("window_end").constant("/").whole(long // _MINUTE_MS)
     lines.constant("/").string("dimension").constant("/").string(_KEY)
 
 
@@ -91,17 +90,15 @@ def _one(lines: Lines) -> None:
 
 
 def _joined(lines: Lines) -> None:
-    lines.choice(("1", "2", "3"), lines.numbers("joined"))
+    lines.whole(lines.numbers("joined") + 1)
 
 
 def _at(lines: Lines) -> None:
-    lines.text(pc.cast(pa.array(lines.numbers("at")), pa.large_string()))
+    lines.whole(lines.numbers("at"))
 
 
 _EVENT = _by("customer_id", "event_id")
-_WINDOW_STEP_MS = 300_000
-_WINDOWS = ("0", "5", "10", "15", "20", "25", "30")
-"""Minutes, by how many times five they are."""
+_MINUTE_MS = 60_000
 _KEY = "key as it stands in an id"
 _INTEREST = pl.concat_str("customer_id", "track_id", separator="-")
 
