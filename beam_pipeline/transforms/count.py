@@ -35,6 +35,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from beam_pipeline.domain import health
 from beam_pipeline.domain.counts import Counts
 from beam_pipeline.domain.readers import Reader
+from beam_pipeline.transforms.dofn import DoFn
 from beam_pipeline.transforms.frames import KEYED_CHANGE, ONE_KEY, Change, ChangeCoder, Rows, typed
 
 _LEDGER = "ledger"
@@ -116,7 +117,7 @@ def _sum(changes: Sequence[Change]) -> Change:
 
 @typehints.with_input_types(tuple[int, Change])
 @typehints.with_output_types(tuple[int, Change])
-class _BundleSumFn(beam.DoFn):
+class _BundleSumFn(DoFn):
     """Adds changes up before the shuffle: each batch has its own row of what all count."""
 
     def __init__(self) -> None:
@@ -144,7 +145,7 @@ class _BundleSumFn(beam.DoFn):
 
 
 @typehints.with_input_types(tuple[int, Iterable[Change]])
-class _SumFn(beam.DoFn):
+class _SumFn(DoFn):
     def process(self, element: tuple[int, Iterable[Change]]) -> Iterable[Rows]:
         change = _sum(list(element[1]))
         counts = Counts()
@@ -182,7 +183,7 @@ class _Mark:
 
 
 @typehints.with_input_types(tuple[int, Change])
-class _RunningSumFn(beam.DoFn):
+class _RunningSumFn(DoFn):
     CHANGES = BagStateSpec("changes", ChangeCoder())
     MARK = ReadModifyWriteStateSpec("mark", BytesCoder())
     LIVE = TimerSpec("live", TimeDomain.REAL_TIME)

@@ -14,6 +14,7 @@ from apache_beam.pvalue import PBegin, PCollection
 
 from beam_pipeline.domain.daily import INPUTS, OUTPUTS, Span, close
 from beam_pipeline.domain.examples import ONE_DAY
+from beam_pipeline.transforms.dofn import DoFn
 from beam_pipeline.transforms.frames import Rows
 from beam_pipeline.transforms.resources import Opens, opened
 from beam_pipeline.transforms.shard import shard_of
@@ -119,7 +120,7 @@ def _named(rows: Rows) -> tuple[str, Rows]:
 
 @typehints.with_input_types(Want)
 @typehints.with_output_types(tuple[int, Rows])
-class _ReadFn(beam.DoFn):
+class _ReadFn(DoFn):
     def __init__(self, history: Opens[History], shards: int) -> None:
         self._history = history
         self._shards = shards
@@ -135,7 +136,7 @@ class _ReadFn(beam.DoFn):
 
 @typehints.with_input_types(tuple[int, Iterable[Rows]])
 @typehints.with_output_types(Rows)
-class _CloseFn(beam.DoFn):
+class _CloseFn(DoFn):
     def __init__(self, span: Span) -> None:
         self._span = span
 
@@ -151,7 +152,7 @@ class _CloseFn(beam.DoFn):
 
 @typehints.with_input_types(tuple[str, Iterable[Rows]])
 @typehints.with_output_types(str)
-class _ReplaceFn(beam.DoFn):
+class _ReplaceFn(DoFn):
     def __init__(self, span: Span, ledger: Opens[Ledger]) -> None:
         self._span = span
         self._ledger = ledger

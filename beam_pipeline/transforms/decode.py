@@ -16,6 +16,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from beam_pipeline.domain.decode import Decoded, decode
 from beam_pipeline.domain.deltas import NO_DELTA
 from beam_pipeline.domain.lines import Block
+from beam_pipeline.transforms.dofn import DoFn
 from beam_pipeline.transforms.frames import KEYED_CHANGE, ONE_KEY, Change, Events, Rows, typed
 
 _ROWS, _CHANGES, _VERDICTS = "rows", "changes", "verdicts"
@@ -53,7 +54,7 @@ class Decode(beam.PTransform):
 
 
 @typehints.with_input_types(Block)
-class _DecodeFn(beam.DoFn):
+class _DecodeFn(DoFn):
     def __init__(self) -> None:
         self._blocks: list[Block] = []
         self._size = 0

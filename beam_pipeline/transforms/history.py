@@ -28,6 +28,7 @@ from beam_pipeline.domain.history import History, MemoryStorage
 from beam_pipeline.domain.profiles import PROFILED, profiles
 from beam_pipeline.domain.references import Places, References
 from beam_pipeline.domain.shard import KEPT, Outcome, Shard
+from beam_pipeline.transforms.dofn import DoFn
 from beam_pipeline.transforms.frames import (
     KEYED_CHANGE,
     ONE_KEY,
@@ -120,7 +121,7 @@ class _BeamStorage:
 
 
 @typehints.with_input_types(tuple[int, Events])
-class _HistoryFn(beam.DoFn):
+class _HistoryFn(DoFn):
     """The shell of a stream."""
 
     KEPT_ROWS = BagStateSpec("kept", FrameCoder())
@@ -173,7 +174,7 @@ def _unpack(mark: bytes | None) -> tuple[bytes | None, int | None]:
 
 
 @typehints.with_input_types(tuple[int, Iterable[Events]])
-class _WholeShardFn(beam.DoFn):
+class _WholeShardFn(DoFn):
     """The shell of a bounded run."""
 
     def __init__(self, references: Opens[References], places: Opens[Places]) -> None:

@@ -24,6 +24,7 @@ from apache_beam.transforms.window import GlobalWindow
 
 from beam_pipeline.domain.ratio import DEFAULT_LIMIT, VERDICTS, Alarm, alarms, total
 from beam_pipeline.transforms.count import Pace
+from beam_pipeline.transforms.dofn import DoFn
 from beam_pipeline.transforms.frames import FrameCoder
 
 LOOK = timedelta(seconds=10)
@@ -76,7 +77,7 @@ class Bell:
 
 @typehints.with_input_types(tuple[int, Iterable[pl.DataFrame]])
 @typehints.with_output_types(Alarm)
-class _JudgeFn(beam.DoFn):
+class _JudgeFn(DoFn):
     """The shell of a bounded run: every minute is whole."""
 
     def __init__(self, limit: float) -> None:
@@ -90,7 +91,7 @@ class _JudgeFn(beam.DoFn):
 
 @typehints.with_input_types(tuple[int, pl.DataFrame])
 @typehints.with_output_types(Alarm)
-class _RunningRatioFn(beam.DoFn):
+class _RunningRatioFn(DoFn):
     """The shell of a stream: looks every 10 s at the minutes that did not grow meanwhile."""
 
     SEEN = BagStateSpec("seen", FrameCoder())

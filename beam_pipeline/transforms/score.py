@@ -24,6 +24,7 @@ from beam_pipeline.domain.offers import OFFERS
 from beam_pipeline.domain.references import References
 from beam_pipeline.domain.score import Model
 from beam_pipeline.domain.targeting import eligible, proposals, scored
+from beam_pipeline.transforms.dofn import DoFn
 from beam_pipeline.transforms.frames import Rows
 from beam_pipeline.transforms.resources import Opens, opened
 
@@ -89,7 +90,7 @@ class Score(beam.PTransform):
 
 @typehints.with_input_types(Rows)
 @typehints.with_output_types(pl.DataFrame)
-class _CandidatesFn(beam.DoFn):
+class _CandidatesFn(DoFn):
     def __init__(self, references: Opens[References], decisions: Opens[Decisions]) -> None:
         self._references = references
         self._decisions = decisions
@@ -155,7 +156,7 @@ class FrameModelHandler(ModelHandler[pl.DataFrame, pl.DataFrame, LiveModel]):
 
 @typehints.with_input_types(pl.DataFrame)
 @typehints.with_output_types(Rows)
-class _DecideFn(beam.DoFn):
+class _DecideFn(DoFn):
     def __init__(self, decisions: Opens[Decisions], explore: float) -> None:
         self._decisions = decisions
         self._explore = explore

@@ -11,6 +11,7 @@ from apache_beam import typehints
 from apache_beam.pvalue import PCollection
 
 from beam_pipeline.domain.hashing import combine
+from beam_pipeline.transforms.dofn import DoFn
 from beam_pipeline.transforms.frames import Events
 
 
@@ -34,7 +35,7 @@ class ShardByCustomer(beam.PTransform):
 
 @typehints.with_input_types(Events)
 @typehints.with_output_types(tuple[int, Events])
-class _SplitFn(beam.DoFn):
+class _SplitFn(DoFn):
     def __init__(self, shards: int) -> None:
         self._shards = shards
 

@@ -14,6 +14,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from beam_pipeline.domain.schemas import PUBLISH_TIME
+from beam_pipeline.transforms.dofn import DoFn
 from beam_pipeline.transforms.frames import Rows
 from beam_pipeline.transforms.resources import Opens, opened
 
@@ -60,7 +61,7 @@ class WriteTo(beam.PTransform):
 
 @typehints.with_input_types(Rows)
 @typehints.with_output_types(Rows)
-class _WriteFn(beam.DoFn):
+class _WriteFn(DoFn):
     def __init__(self, store: Opens[Store], progress: Opens[Recorder] | None) -> None:
         self._store = store
         self._progress = progress
