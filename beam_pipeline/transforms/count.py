@@ -41,7 +41,7 @@ from beam_pipeline.transforms.frames import KEYED_CHANGE, ONE_KEY, Change, Chang
 _LEDGER = "ledger"
 _COMPACT_AFTER = 300_000
 """Rows in the bag before it is compacted, and never before it has doubled."""
-_SUMMED = 300_000
+_SUMMED = 100_000
 """Rows of a bundle's sum past which it is passed on, and another begun."""
 _CELL = ("dimension", "value", "label", "bucket")
 

@@ -12,10 +12,12 @@ from apache_beam import coders, typehints
 from apache_beam.coders.typecoders import registry
 from apache_beam.pvalue import PCollection
 
+from beam_pipeline.domain.schemas import RAW_AD_EVENTS, RAW_PLAYS
 from beam_pipeline.domain.times import epoch_ms
+from beam_pipeline.transforms.narrow import narrow, widen
 
 ONE_KEY = 0
-_OLDEST = _LENGTH = struct.Struct("<q")
+_HEAD, _LENGTH = struct.Struct("<qq"), struct.Struct("<q")
 
 
 class Events:
@@ -41,18 +43,26 @@ class Events:
         """What `pack` gave."""
         events = cls.__new__(cls)
         events._frames, events._wire = None, packed
-        (events.oldest_ms,) = _OLDEST.unpack_from(packed)
+        events.oldest_ms, _ = _HEAD.unpack_from(packed)
         return events
 
     def pack(self) -> bytes:
         """The events as bytes."""
         if self._frames is None:
             return self._wire
-        return _OLDEST.pack(self.oldest_ms) + _pack(*self._frames)
+        plays, ad_events = (narrow(frame) for frame in self._frames)
+        return _HEAD.pack(self.oldest_ms, len(plays)) + plays + ad_events
 
     def frames(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """RAW_PLAYS and RAW_AD_EVENTS."""
-        return _unpack(self._wire, _OLDEST.size) if self._frames is None else self._frames
+        if self._frames is not None:
+            return self._frames
+        _, size = _HEAD.unpack_from(self._wire)
+        plays, ad_events = _HEAD.size, _HEAD.size + size
+        return (
+            widen(self._wire[plays:ad_events], RAW_PLAYS),
+            widen(self._wire[ad_events:], RAW_AD_EVENTS),
+        )
 
     def size(self) -> int:
         """Bytes that it takes, about."""
@@ -93,19 +103,8 @@ def _encode(frame: pl.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def _pack(first: pl.DataFrame, second: pl.DataFrame) -> bytes:
-    """Two frames, the first with its length in front."""
-    encoded = _encode(first)
-    return _LENGTH.pack(len(encoded)) + encoded + _encode(second)
-
-
-def _unpack(packed: bytes, offset: int = 0) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What `_pack` gave, behind so many other bytes."""
-    (size,) = _LENGTH.unpack_from(packed, offset)
-    offset += _LENGTH.size
-    frames = packed[offset : offset + size], packed[offset + size :]
-    first, second = (pl.read_ipc_stream(io.BytesIO(frame)) for frame in frames)
-    return first, second
+def _decode(encoded: bytes) -> pl.DataFrame:
+    return pl.read_ipc_stream(io.BytesIO(encoded))
 
 
 class FrameCoder(coders.Coder):
@@ -117,7 +116,7 @@ class FrameCoder(coders.Coder):
 
     def decode(self, encoded: bytes) -> pl.DataFrame:
         """The frame again, column for column."""
-        return pl.read_ipc_stream(io.BytesIO(encoded))
+        return _decode(encoded)
 
     def estimate_size(self, value: pl.DataFrame) -> int:
         """About what it takes encoded; Beam asks often, and would encode it to find out."""
@@ -161,11 +160,14 @@ class ChangeCoder(coders.Coder):
 
     def encode(self, value: Change) -> bytes:
         """One element, one byte string."""
-        return _pack(*value)
+        delta, health = (_encode(frame) for frame in value)
+        return _LENGTH.pack(len(delta)) + delta + health
 
     def decode(self, encoded: bytes) -> Change:
         """The element again."""
-        return Change(*_unpack(encoded))
+        (size,) = _LENGTH.unpack_from(encoded)
+        health = _LENGTH.size + size
+        return Change(_decode(encoded[_LENGTH.size : health]), _decode(encoded[health:]))
 
     def estimate_size(self, value: Change) -> int:
         """As for FrameCoder."""
@@ -190,7 +192,7 @@ class RowsCoder(coders.Coder):
     def decode(self, encoded: bytes) -> Rows:
         """The element again."""
         name, _, frame = encoded.partition(b"\0")
-        return Rows(name.decode(), pl.read_ipc_stream(io.BytesIO(frame)))
+        return Rows(name.decode(), _decode(frame))
 
     def estimate_size(self, value: Rows) -> int:
         """As for FrameCoder."""

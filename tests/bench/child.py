@@ -18,7 +18,6 @@ from beam_pipeline.transforms.score import Targeting
 from infra.local.stack import Ports, Stack
 from tests.bench import per_event, whole
 from tests.bench.core import Core, frames_of
-from tests.bench.scoring import prepare
 from tests.bench.work import Work
 
 Result = dict[str, object]
@@ -53,6 +52,9 @@ def pipeline(work: Work, rows: int, targeting: Targeting | None = None) -> Resul
 
 def scoring(work: Work, rows: int) -> Result:
     """The whole pipeline, choosing customers beside all else."""
+    # Here, for what trains a model for it would be in the memory of every other measure.
+    from tests.bench.scoring import prepare
+
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder) / "stack", Ports.free())
         try:
