@@ -166,7 +166,7 @@ def build(begin: beam.Pipeline, settings: Settings) -> None:
     rows = begin | "Close days" >> CloseDays(settings.span, settings.history, settings.shards)
     rows | "Replace days" >> ReplaceDays(settings.span, settings.ledger)
     if settings.features is not None:
-        rows | "Write features" >> WriteTo(settings.features)
+        rows | "Write features" >> WriteTo([settings.features])
 
 
 def main(arguments: Sequence[str], now: datetime) -> int:

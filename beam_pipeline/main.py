@@ -136,19 +136,19 @@ def _targeting(settings: Settings) -> Targeting | None:
 def _destinations(settings: Settings, staging: Path | None) -> list[Destination]:
     found = []
     if staging is not None:
-        found.append(Destination("Parquet", parquet.ParquetConfig(staging)))
+        found.append(Destination(parquet.ParquetConfig(staging)))
     if settings.elasticsearch:
         store = ElasticsearchConfig(settings.elasticsearch, settings.elasticsearch_api_key)
-        found.append(Destination("Elasticsearch", store))
+        found.append(Destination(store))
     if settings.redis:
-        found.append(Destination("Redis", RedisConfig(settings.redis)))
+        found.append(Destination(RedisConfig(settings.redis)))
     if settings.bigquery:
         project, dataset = settings.bigquery.split(".")
         ledger = BigQueryConfig(
             project, dataset, settings.bigquery_endpoint, settings.bigquery_grpc_endpoint
         )
         once = ledger if settings.streaming else BigQueryLoadsConfig(ledger, secrets.token_hex(8))
-        found.append(Destination("BigQuery", once, keeps_versions=True))
+        found.append(Destination(once, keeps_versions=True))
     return found
 
 

@@ -33,7 +33,6 @@ from beam_pipeline.transforms.write import Recorder, Store, WriteTo
 class Destination:
     """A store to write to."""
 
-    name: str
     store: Opens[Store]
     keeps_versions: bool = False
     """It keeps every version of a row, so it is given changed counts at a slower pace."""
@@ -78,13 +77,14 @@ def build(
         rows["targets"] = history.rows | "Score" >> Score(references, targeting)
     counts = (decoded.changes, history.changes) | "Count" >> Count(pace or Pace())
     decoded.verdicts | "Ratio" >> WatchRatio(dead_letter_limit, pace)
-    refused = []
-    for destination in destinations:
-        counted = counts.ledger if destination.keeps_versions else counts.live
-        for what, some in {**rows, "counts": counted}.items():
-            write = f"Write {what} to {destination.name}"
-            refused.append(some | write >> WriteTo(destination.store, progress))
+    given = {what: (some, destinations) for what, some in rows.items()}
+    given["counts"] = counts.live, [one for one in destinations if not one.keeps_versions]
+    given["versions of counts"] = counts.ledger, [one for one in destinations if one.keeps_versions]
+    refused = [
+        some | f"Write {what}" >> WriteTo([one.store for one in takers], progress)
+        for what, (some, takers) in given.items()
+        if takers
+    ]
     letters = refused | "Refused" >> beam.Flatten()
-    for destination in destinations:
-        letters | f"Write refused to {destination.name}" >> WriteTo(destination.store)
+    letters | "Write refused" >> WriteTo([one.store for one in destinations])
     return letters

@@ -76,10 +76,15 @@ def _sorted(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _slices(plays: pl.DataFrame, ad_events: pl.DataFrame) -> Iterator[Frames]:
-    """Cut both at the same times, into pieces of about the same length."""
+    """Cut both at the same times, into pieces of about the same length.
+
+    A time of more events than a piece should have is a piece of its own, given in several parts.
+    """
     times = np.sort(np.concatenate([epoch_ms(f["published_at"]) for f in (plays, ad_events)]))
-    pieces = max(1, round(len(times) / SLICE))
-    starts = np.unique(times[np.arange(pieces) * len(times) // pieces])
+    pieces = -(-len(times) // SLICE)
+    starts = times[np.arange(pieces) * len(times) // pieces]
+    crowded = times[SLICE:][times[SLICE:] == times[:-SLICE]]
+    starts = np.unique(np.concatenate((starts, crowded, crowded + 1)))
     cuts = [
         [*np.searchsorted(epoch_ms(frame["published_at"]), starts).tolist(), frame.height]
         for frame in (plays, ad_events)

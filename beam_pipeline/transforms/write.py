@@ -1,8 +1,9 @@
-"""Rows → a store. What a bundle brings for a dataset is written in one go, at its end."""
+"""Rows → the stores. What a bundle brings for a dataset is written in one go, at its end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Protocol
 
 import apache_beam as beam
@@ -45,36 +46,39 @@ class WriteTo(beam.PTransform):
     """PCollection[Rows] → PCollection[Rows] of dead letters; rows of other datasets pass by.
 
     Args:
-        store: the configuration of the sink.
+        stores: the configurations of the sinks, which are written at the same time.
         progress: where the progress of plays is recorded, if anywhere.
     """
 
-    def __init__(self, store: Opens[Store], progress: Opens[Recorder] | None = None) -> None:
+    def __init__(
+        self, stores: Sequence[Opens[Store]], progress: Opens[Recorder] | None = None
+    ) -> None:
         super().__init__()
-        self._store = store
+        self._stores = tuple(stores)
         self._progress = progress
 
     def expand(self, rows: PCollection[Rows]) -> PCollection[Rows]:
-        """Write what the store takes."""
-        return rows | "Write rows" >> beam.ParDo(_WriteFn(self._store, self._progress))
+        """Write what each store takes."""
+        return rows | "Write rows" >> beam.ParDo(_WriteFn(self._stores, self._progress))
+
+
+_Written = tuple[Store, int, list[pl.DataFrame]]
+"""A store, how many rows it took, and the dead letters of the others."""
 
 
 @typehints.with_input_types(Rows)
 @typehints.with_output_types(Rows)
 class _WriteFn(DoFn):
-    def __init__(self, store: Opens[Store], progress: Opens[Recorder] | None) -> None:
-        self._store = store
+    def __init__(self, stores: Sequence[Opens[Store]], progress: Opens[Recorder] | None) -> None:
+        self._stores = stores
         self._progress = progress
         self._pending: dict[str, list[pl.DataFrame]] = {}
         self._count = 0
-        self._written = Metrics.counter("write", "rows")
 
     def start_bundle(self) -> None:
         self._pending, self._count = {}, 0
 
     def process(self, rows: Rows) -> Iterable[Rows]:
-        if rows.dataset not in opened(self._store).datasets:
-            return
         self._pending.setdefault(rows.dataset, []).append(rows.frame)
         self._count += rows.frame.height
         if self._count >= MOST_ROWS:
@@ -85,20 +89,43 @@ class _WriteFn(DoFn):
             yield WindowedValue(refused, 0, (GlobalWindow(),))
 
     def _write(self) -> list[Rows]:
-        store, refused = opened(self._store), []
-        for dataset, frames in self._pending.items():
-            frame = pl.concat(frames)
-            marks = frame.select("published_at", PUBLISH_TIME) if dataset == "plays" else None
-            letters = store.write(dataset, frame.drop(PUBLISH_TIME, strict=False))
-            self._written.inc(frame.height - letters.height)
-            if letters.height:
-                refused.append(Rows("dead_letters", letters))
-            if marks is not None:
-                self._record(store.name, marks)
+        frames = {dataset: pl.concat(parts) for dataset, parts in self._pending.items()}
         self._pending, self._count = {}, 0
+        stores = [opened(config) for config in self._stores]
+        takers = [store for store in stores if not store.datasets.isdisjoint(frames)]
+        refused = []
+        for store, rows, letters in _each(takers, lambda store: self._write_to(store, frames)):
+            Metrics.counter("write", f"rows_{store.name}").inc(rows)
+            refused += [Rows("dead_letters", some) for some in letters if some.height]
         return refused
 
-    def _record(self, store: str, marks: pl.DataFrame) -> None:
+    def _write_to(self, store: Store, frames: dict[str, pl.DataFrame]) -> _Written:
+        rows, letters = 0, []
+        for dataset, frame in frames.items():
+            if dataset not in store.datasets:
+                continue
+            letters.append(store.write(dataset, frame.drop(PUBLISH_TIME, strict=False)))
+            rows += frame.height - letters[-1].height
+            if dataset == "plays":
+                self._record(store.name, frame)
+        return store, rows, letters
+
+    def _record(self, store: str, plays: pl.DataFrame) -> None:
         if self._progress is not None:
-            newest = marks.max().with_columns(pl.all().to_physical()).row(0)
+            moments = plays[["published_at", PUBLISH_TIME]].max()
+            newest = moments.with_columns(pl.all().to_physical()).row(0)
             opened(self._progress).record(store, *newest)
+
+
+_threads = ThreadPoolExecutor(64, "write")
+"""Enough for the bundles that a worker of Dataflow has in hand at once."""
+
+
+def _each(stores: Sequence[Store], write: Callable[[Store], _Written]) -> list[_Written]:
+    """Write to several stores at once; raises what any raised, when all have ended."""
+    others = [_threads.submit(write, store) for store in stores[1:]]
+    try:
+        first = [write(store) for store in stores[:1]]
+    finally:
+        wait(others)
+    return first + [other.result() for other in others]

@@ -140,7 +140,7 @@ def stores(run: Run) -> None:
                 told = stream.through(bench, plays, bigquery=bigquery)
                 alone = stream.alone(bench, told["plays_rate"])["rate"]
                 detail = f"{told['rate']:,.0f} documents/s, {told['plays_rate']:,.0f} plays/s"
-                run.add("Elasticsearch alone, the same documents", alone, unit="documents/s")
+                run.add("Elasticsearch alone, the same documents", alone, detail="documents")
                 run.add(f"emulator to {stores}, to that", told["rate"] / alone, target, detail)
             seconds = max(2.0, STEADY_S * run.scale)
             for store, late in latency.measure(bench, seconds, RATE).items():

@@ -53,7 +53,7 @@ def run(
         pipeline | "Read" >> ReadFiles([InputFile(str(work.file), "play")]),
         FileReferences(work.customers, work.tracks),
         ZipPlaces(),
-        [Destination("Null", Nowhere())],
+        [Destination(Nowhere())],
         targeting=targeting,
     )
     pipeline.run().wait_until_finish()

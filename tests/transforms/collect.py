@@ -121,7 +121,7 @@ def _assemble(blocks: Any, reference: Reference, shelf: Shelf, **options: Any) -
         blocks,
         Known(reference),
         KnownPlaces(reference),
-        [Destination("shelf", shelf)],
+        [Destination(shelf)],
         **options,
     )
 

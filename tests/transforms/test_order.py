@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from beam_pipeline.domain.schemas import RAW_AD_EVENTS, RAW_PLAYS, TIMESTAMP
@@ -32,6 +32,7 @@ parts_of = st.lists(st.tuples(moments, moments).filter(any), min_size=1, max_siz
 
 
 @given(parts=parts_of, size=st.integers(1, 30))
+@example(parts=[([], [0, 0]), ([1], [0, 0, 0])], size=2)
 @settings(deadline=None)
 def test_parts_come_in_the_order_of_publication_and_then_in_their_own(
     parts: list[tuple[Moments, Moments]], size: int

@@ -190,7 +190,7 @@ def test_a_model_promoted_meanwhile_is_taken_up_and_a_broken_one_is_not(
         | "Score" >> Score(Known(REFERENCE), targeting)
     )
     shelf = Shelf()
-    decided | "Write" >> WriteTo(shelf)
+    decided | "Write" >> WriteTo([shelf])
     result = pipeline.run()
     result.wait_until_finish()
     versions = dict(shelf.rows("targets").select("customer_id", "model_version").iter_rows())
