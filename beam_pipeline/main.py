@@ -33,7 +33,13 @@ from beam_pipeline.edges.pubsub import ReadBlocks, seek
 from beam_pipeline.edges.redis import ProgressConfig, RedisConfig
 from beam_pipeline.edges.referencefiles import BadFile
 from beam_pipeline.edges.targets import TargetsConfig
-from beam_pipeline.options import Settings, UsageError, beam_options, read_settings
+from beam_pipeline.options import (
+    Settings,
+    UsageError,
+    acknowledges_first,
+    beam_options,
+    read_settings,
+)
 from beam_pipeline.pipeline import Destination, build
 from beam_pipeline.transforms.count import Pace
 from beam_pipeline.transforms.resources import opened
@@ -116,6 +122,7 @@ def _assemble(blocks: PCollection[Block], settings: Settings, staging: Path | No
         shards=settings.shards,
         pace=Pace(settings.live_pace, settings.ledger_pace),
         dead_letter_limit=settings.dead_letter_limit,
+        write_behind=acknowledges_first(settings),
     )
 
 

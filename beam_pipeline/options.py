@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from beam_pipeline.domain.ratio import DEFAULT_LIMIT, LEAST_EVENTS
 from beam_pipeline.edges.files import InputFile
@@ -214,6 +214,11 @@ def beam_options(settings: Settings) -> PipelineOptions:
     if settings.streaming:
         flags.append("--streaming")
     return PipelineOptions(flags)
+
+
+def acknowledges_first(settings: Settings) -> bool:
+    """Whether the runner acknowledges a message before it is processed: the local one does."""
+    return beam_options(settings).view_as(StandardOptions).runner == STREAMING_RUNNER
 
 
 def _check(settings: Settings) -> None:

@@ -49,6 +49,7 @@ def build(
     shards: int = 1,
     pace: Pace | None = None,
     dead_letter_limit: float = DEFAULT_LIMIT,
+    write_behind: bool = False,
 ) -> PCollection[Rows]:
     """Put the pipeline together; whether it ends is for `blocks` to say.
 
@@ -61,6 +62,7 @@ def build(
         shards: how many ways customers are split.
         pace: how often changed counts are given.
         dead_letter_limit: the share of a minute's events past which an alarm is raised.
+        write_behind: whether a bundle may end before its rows are written (see `WriteTo`).
 
     Returns:
         The dead letters of rows that a store refused; they were given to the destinations again.
@@ -80,11 +82,11 @@ def build(
     given = {what: (some, destinations) for what, some in rows.items()}
     given["counts"] = counts.live, [one for one in destinations if not one.keeps_versions]
     given["versions of counts"] = counts.ledger, [one for one in destinations if one.keeps_versions]
-    refused = [
-        some | f"Write {what}" >> WriteTo([one.store for one in takers], progress)
-        for what, (some, takers) in given.items()
-        if takers
-    ]
+    refused = []
+    for what, (some, takers) in given.items():
+        write = WriteTo([one.store for one in takers], progress, behind=write_behind)
+        if takers:
+            refused.append(some | f"Write {what}" >> write)
     letters = refused | "Refused" >> beam.Flatten()
     letters | "Write refused" >> WriteTo([one.store for one in destinations])
     return letters

@@ -13,7 +13,7 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from beam_pipeline.domain.decode import Decoded, decode
+from beam_pipeline.domain.decode import HEARTBEAT, Decoded, decode
 from beam_pipeline.domain.deltas import NO_DELTA
 from beam_pipeline.domain.lines import Block
 from beam_pipeline.transforms.dofn import DoFn
@@ -81,6 +81,8 @@ class _DecodeFn(DoFn):
         blocks, self._blocks, self._size = self._blocks, [], 0
         if not blocks:
             return
+        if any(block.kind == HEARTBEAT for block in blocks):
+            yield TaggedOutput(_ROWS, Rows(HEARTBEAT, NO_DELTA))
         decoded: Decoded = decode(blocks)
         if decoded.plays.height or decoded.ad_events.height:
             yield Events(decoded.plays, decoded.ad_events)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
+from typing import NamedTuple, Protocol
 
 import apache_beam as beam
 import polars as pl
@@ -48,30 +49,49 @@ class WriteTo(beam.PTransform):
     Args:
         stores: the configurations of the sinks, which are written at the same time.
         progress: where the progress of plays is recorded, if anywhere.
+        behind: a bundle ends while its rows are still being written, and the next one that has
+            rows for a store waits for them. Only for a runner that has acknowledged its messages
+            before, so that nothing but the recorded progress says what is stored.
     """
 
     def __init__(
-        self, stores: Sequence[Opens[Store]], progress: Opens[Recorder] | None = None
+        self,
+        stores: Sequence[Opens[Store]],
+        progress: Opens[Recorder] | None = None,
+        *,
+        behind: bool = False,
     ) -> None:
         super().__init__()
         self._stores = tuple(stores)
         self._progress = progress
+        self._behind = behind
 
     def expand(self, rows: PCollection[Rows]) -> PCollection[Rows]:
         """Write what each store takes."""
-        return rows | "Write rows" >> beam.ParDo(_WriteFn(self._stores, self._progress))
+        return rows | "Write rows" >> beam.ParDo(
+            _WriteFn(self._stores, self._progress, behind=self._behind)
+        )
 
 
-_Written = tuple[Store, int, list[pl.DataFrame]]
-"""A store, how many rows it took, and the dead letters of the others."""
+class _Written(NamedTuple):
+    """What became of the rows that a store was given."""
+
+    store: str
+    rows: int
+    """Those that it took."""
+    letters: list[pl.DataFrame]
+    """DEAD_LETTERS of the others."""
 
 
 @typehints.with_input_types(Rows)
 @typehints.with_output_types(Rows)
 class _WriteFn(DoFn):
-    def __init__(self, stores: Sequence[Opens[Store]], progress: Opens[Recorder] | None) -> None:
+    def __init__(
+        self, stores: Sequence[Opens[Store]], progress: Opens[Recorder] | None, *, behind: bool
+    ) -> None:
         self._stores = stores
         self._progress = progress
+        self._behind = behind
         self._pending: dict[str, list[pl.DataFrame]] = {}
         self._count = 0
 
@@ -91,12 +111,15 @@ class _WriteFn(DoFn):
     def _write(self) -> list[Rows]:
         frames = {dataset: pl.concat(parts) for dataset, parts in self._pending.items()}
         self._pending, self._count = {}, 0
-        stores = [opened(config) for config in self._stores]
-        takers = [store for store in stores if not store.datasets.isdisjoint(frames)]
+        writes = {
+            config: partial(self._write_to, opened(config), frames)
+            for config in self._stores
+            if not opened(config).datasets.isdisjoint(frames)
+        }
         refused = []
-        for store, rows, letters in _each(takers, lambda store: self._write_to(store, frames)):
-            Metrics.counter("write", f"rows_{store.name}").inc(rows)
-            refused += [Rows("dead_letters", some) for some in letters if some.height]
+        for written in _behind(writes) if self._behind else _at_once(list(writes.values())):
+            Metrics.counter("write", f"rows_{written.store}").inc(written.rows)
+            refused += [Rows("dead_letters", some) for some in written.letters if some.height]
         return refused
 
     def _write_to(self, store: Store, frames: dict[str, pl.DataFrame]) -> _Written:
@@ -108,7 +131,7 @@ class _WriteFn(DoFn):
             rows += frame.height - letters[-1].height
             if dataset == "plays":
                 self._record(store.name, frame)
-        return store, rows, letters
+        return _Written(store.name, rows, letters)
 
     def _record(self, store: str, plays: pl.DataFrame) -> None:
         if self._progress is not None:
@@ -117,15 +140,30 @@ class _WriteFn(DoFn):
             opened(self._progress).record(store, *newest)
 
 
+_Write = Callable[[], _Written]
+
 _threads = ThreadPoolExecutor(64, "write")
 """Enough for the bundles that a worker of Dataflow has in hand at once."""
+_in_flight: dict[Opens[Store], Future[_Written]] = {}
+"""The last write of each store that is written behind. One that failed stays, and fails all."""
 
 
-def _each(stores: Sequence[Store], write: Callable[[Store], _Written]) -> list[_Written]:
-    """Write to several stores at once; raises what any raised, when all have ended."""
-    others = [_threads.submit(write, store) for store in stores[1:]]
+def _at_once(writes: Sequence[_Write]) -> list[_Written]:
+    """Write to several stores; raises what any raised, when all have ended."""
+    others = [_threads.submit(write) for write in writes[1:]]
     try:
-        first = [write(store) for store in stores[:1]]
+        first = [write() for write in writes[:1]]
     finally:
         wait(others)
     return first + [other.result() for other in others]
+
+
+def _behind(writes: Mapping[Opens[Store], _Write]) -> list[_Written]:
+    """Begin to write, to each store when its last write has ended; what has ended since."""
+    ended = []
+    for config, flight in list(_in_flight.items()):
+        if config in writes or flight.done():
+            ended.append(flight.result())
+            del _in_flight[config]
+    _in_flight.update({config: _threads.submit(write) for config, write in writes.items()})
+    return ended

@@ -1,0 +1,180 @@
+"""Rows reach every store, at once or behind the bundle that brought them."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import apache_beam as beam
+import polars as pl
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.testing.test_stream import TestStream
+
+from beam_pipeline.domain.decode import HEARTBEAT
+from beam_pipeline.domain.schemas import DEAD_LETTERS, HEALTH, no_rows
+from beam_pipeline.edges.sinks import Refused, dead_letters
+from beam_pipeline.transforms import write
+from beam_pipeline.transforms.frames import Rows, register_coders
+from beam_pipeline.transforms.write import WriteTo
+
+PATIENCE_S = 20
+
+_numbers = itertools.count(1)
+_stores: dict[int, Store] = {}
+
+
+class Store:
+    """Keeps how many rows it was given; waits, refuses or fails when told to."""
+
+    datasets = frozenset({"health"})
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.given: list[int] = []
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.go_on.set()
+        self.refuses = self.fails = False
+        self.waited_in_vain = False
+
+    def write(self, dataset: str, frame: pl.DataFrame) -> pl.DataFrame:
+        assert dataset == "health"
+        self.begun.set()
+        self.waited_in_vain |= not self.go_on.wait(PATIENCE_S)
+        if self.fails:
+            raise RuntimeError("a fault of ours")
+        self.given.append(frame.height)
+        if not self.refuses:
+            return no_rows("dead_letters")
+        refused = [Refused("a minute", "too large", b"{}")]
+        return dead_letters(self.name, dataset, refused, datetime(2026, 3, 2, tzinfo=UTC))
+
+
+@dataclass(frozen=True)
+class Opens:
+    """Opens a store of this process."""
+
+    name: str = "one"
+    number: int = field(default_factory=lambda: next(_numbers))
+
+    def open(self) -> Store:
+        return self.store
+
+    @property
+    def store(self) -> Store:
+        return _stores.setdefault(self.number, Store(self.name))
+
+
+def health(rows: int) -> Rows:
+    minute = datetime(2026, 3, 2, tzinfo=UTC)
+    return Rows("health", pl.DataFrame([(minute, *[1] * 7)] * rows, HEALTH, orient="row"))
+
+
+def beat() -> Rows:
+    return Rows(HEARTBEAT, no_rows("health"))
+
+
+def written(bundles: Sequence[Rows], stores: Sequence[Opens], *, behind: bool) -> list[Rows]:
+    """Write rows, a bundle each, and give the dead letters that come out."""
+    letters: list[Rows] = []
+    register_coders()
+    options = PipelineOptions([])
+    options.view_as(StandardOptions).streaming = True
+    events = TestStream()
+    for rows in bundles:
+        events = events.add_elements([rows]).advance_processing_time(1)
+    with beam.Pipeline(runner="BundleBasedDirectRunner", options=options) as pipeline:
+        found = pipeline | "Rows" >> events.advance_watermark_to_infinity()
+        found |= "Write" >> WriteTo(stores, behind=behind)
+        found | "Letters" >> beam.ParDo(_Keep(id(_kept(letters))))
+    wait(write._in_flight.values(), PATIENCE_S)
+    return letters
+
+
+_lists: dict[int, list[Rows]] = {}
+
+
+def _kept(letters: list[Rows]) -> list[Rows]:
+    _lists[id(letters)] = letters
+    return letters
+
+
+class _Keep(beam.DoFn):
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def process(self, rows: Rows) -> Iterable[Any]:
+        _lists[self._number].append(rows)
+        return ()
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_flight() -> Iterator[None]:
+    """What one test leaves behind is nothing to the next."""
+    yield
+    write._in_flight.clear()
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_every_store_is_given_what_it_takes(behind: bool) -> None:
+    stores = [Opens("one"), Opens("two"), Opens("three")]
+    other = Rows("interests", no_rows("interests"))
+    assert written([health(2), other, health(3), beat()], stores, behind=behind) == []
+    assert [opens.store.given for opens in stores] == [[2, 3]] * 3
+
+
+def test_stores_are_written_at_the_same_time() -> None:
+    one, two = Opens("one"), Opens("two")
+    one.store.go_on = two.store.begun
+    two.store.go_on = one.store.begun
+    written([health(1)], [one, two], behind=False)
+    assert not one.store.waited_in_vain
+    assert not two.store.waited_in_vain
+
+
+def test_behind_a_bundle_ends_before_its_rows_are_written() -> None:
+    one, two = Opens("one"), Opens("two")
+    one.store.go_on = two.store.begun
+    stores = [[one], [two]]
+    register_coders()
+    options = PipelineOptions([])
+    options.view_as(StandardOptions).streaming = True
+    with beam.Pipeline(runner="BundleBasedDirectRunner", options=options) as pipeline:
+        for place, some in enumerate(stores):
+            rows = pipeline | f"Rows {place}" >> beam.Create([health(1)])
+            rows | f"Write {place}" >> WriteTo(some, behind=True)
+    assert two.store.begun.wait(PATIENCE_S)
+    assert not one.store.waited_in_vain
+
+
+def test_what_a_store_refuses_comes_out_as_dead_letters() -> None:
+    refusing, taking = Opens("refusing"), Opens("taking")
+    refusing.store.refuses = True
+    letters = written([health(1), beat(), health(1)], [taking, refusing], behind=False)
+    assert [rows.frame["source"].to_list() for rows in letters] == [["refusing"]] * 2
+    assert letters[0].frame.schema == DEAD_LETTERS
+
+
+def test_behind_they_come_out_with_what_is_written_next_or_with_a_heartbeat() -> None:
+    refusing = Opens("refusing")
+    refusing.store.refuses = True
+    assert len(written([health(1), health(1), health(1)], [refusing], behind=True)) == 2
+    assert len(written([beat()], [Opens("another")], behind=True)) == 1
+    assert written([beat()], [refusing], behind=True) == []
+
+
+def test_after_a_fault_behind_nothing_more_is_written_to_that_store() -> None:
+    """Its progress stands still, so that a restart writes everything again."""
+    failing = Opens("failing")
+    failing.store.fails = True
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        written([health(1), health(2), health(3)], [failing], behind=True)
+    failing.store.fails = False
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        written([health(4)], [failing], behind=True)
+    assert failing.store.given == []
