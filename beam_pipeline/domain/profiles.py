@@ -30,16 +30,19 @@ def profiles(plays: pl.DataFrame) -> pl.DataFrame:
             morning.sum().alias("morning"),
             afternoon.sum().alias("afternoon"),
             evening.sum().alias("evening"),
-            (~(morning | afternoon | evening)).sum().alias("night"),
             pl.col("is_mobile").sum().alias("mobile"),
-            pl.col("track_id").n_unique().alias("distinct_tracks"),
             pl.col("track_id").unique().alias("tracks"),
+        )
+        .with_columns(
+            (pl.col("plays") - pl.sum_horizontal("morning", "afternoon", "evening")).alias("night"),
+            pl.col("tracks").list.len().alias("distinct_tracks"),
         )
         .sort("customer_id", "day")
     )
     bitmaps = [_bitmap(tracks) for tracks in grouped["tracks"].to_list()]
-    return grouped.with_columns(pl.Series("tracks", bitmaps, dtype=pl.Binary)).cast(PROFILES)
+    whole = grouped.with_columns(pl.Series("tracks", bitmaps, dtype=pl.Binary))
+    return whole.select(list(PROFILES)).cast(PROFILES)
 
 
 def _bitmap(tracks: list[int]) -> bytes:
-    return bytes(pyroaring.BitMap64(tracks).serialize())
+    return pyroaring.BitMap64(tracks).serialize()
