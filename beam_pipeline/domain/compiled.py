@@ -10,6 +10,7 @@ calls compiled loops of its own file only.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import numba
@@ -70,6 +71,10 @@ def compiled(
         _nrt=allocates,
         forceinline=inline,
     )
+
+
+step = partial(compiled, allocates=False, inline=True)
+"""Compile a part of the loops of a file, which makes no array."""
 
 
 def words_at(data: NDArray[np.uint8]) -> NDArray[np.uint64]:

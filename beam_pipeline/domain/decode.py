@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -19,6 +20,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beam_pipeline.domain import events, schemas
+from beam_pipeline.domain.compiled import BYTES, TRUTH, compiled
 from beam_pipeline.domain.events import Kind
 from beam_pipeline.domain.health import rejected_health
 from beam_pipeline.domain.lines import Block, Lines, is_utf8
@@ -37,7 +39,7 @@ LOOK_BACK = 100
 HEARTBEAT = "heartbeat"
 """A kind of message that carries nothing: it keeps a local runner's timers moving."""
 
-_ZERO = ord("0")
+_ZERO = np.uint8(ord("0"))
 _OF_A_FIELD = 4
 """Quotation marks around a name and a string."""
 
@@ -80,7 +82,7 @@ def decode(blocks: Sequence[Block]) -> Decoded:
     for (kind, schema, own), group in groupby(blocks, lambda b: (b.kind, b.schema, b.own_times)):
         if kind == HEARTBEAT:
             continue
-        lines = Lines.of(list(group))
+        lines = Lines(list(group))
         if kind == "message":
             _read_outcomes(lines, schema, outcomes, unread)
             continue
@@ -96,8 +98,8 @@ def decode(blocks: Sequence[Block]) -> Decoded:
         build = _play_frame if rules is events.PLAY else _ad_frame
         target = plays if rules is events.PLAY else ad_events
         target.append(build(rules, lines, found, rows, refused))
-    good_plays = _concat(plays, schemas.RAW_PLAYS)
-    good_ads = _concat(ad_events, schemas.RAW_AD_EVENTS)
+    good_plays = _concat(plays) if plays else _no_plays()
+    good_ads = _concat(ad_events) if ad_events else _no_ad_events()
     return Decoded(
         plays=good_plays,
         ad_events=good_ads,
@@ -111,9 +113,18 @@ def decode(blocks: Sequence[Block]) -> Decoded:
     )
 
 
-def _concat(frames: list[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
-    frames = [frame for frame in frames if frame.height]
-    return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
+def _concat(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    return frames[0] if len(frames) == 1 else pl.concat([f for f in frames if f.height] or frames)
+
+
+@cache
+def _no_plays() -> pl.DataFrame:
+    return schemas.RAW_PLAYS.to_frame()
+
+
+@cache
+def _no_ad_events() -> pl.DataFrame:
+    return schemas.RAW_AD_EVENTS.to_frame()
 
 
 def _all_refused(lines: Lines, unknown: InvalidEvent) -> list[_Refused]:
@@ -312,12 +323,18 @@ def _in_time(at_ms: NDArray[np.int64], published_ms: NDArray[np.int64]) -> NDArr
 
 
 def _digits(zips: list[str]) -> NDArray[np.bool_]:
-    """Which of these strings of 5 characters are 5 ASCII digits."""
-    joined = "".join(zips)
-    if not joined.isascii():
-        return np.fromiter((z.isascii() and z.isdigit() for z in zips), np.bool_, len(zips))
-    marks = np.frombuffer(joined.encode("ascii"), np.uint8).reshape(-1, 5)
-    return np.asarray(((marks - np.uint8(_ZERO)) <= 9).all(axis=1))
+    """Which of these strings are ASCII digits."""
+    if _are_digits(np.frombuffer("".join(zips).encode(errors="replace"), np.uint8)):
+        return np.ones(len(zips), np.bool_)
+    return np.fromiter((z.isascii() and z.isdigit() for z in zips), np.bool_, len(zips))
+
+
+@compiled(TRUTH, BYTES, allocates=False)
+def _are_digits(text: NDArray[np.uint8]) -> bool:
+    other = np.uint8(0)
+    for byte in text:
+        other = np.uint8(other | (byte - _ZERO > 9))
+    return other == 0
 
 
 def _physical(schema: pl.Schema) -> dict[str, pl.DataType]:
@@ -355,7 +372,7 @@ def _stated_nearby(lines: Lines, row: int, otherwise_ms: int) -> int:
 
 def _dead_letters(refused: list[_Refused]) -> pl.DataFrame:
     if not refused:
-        return schemas.DEAD_LETTERS.to_frame()
+        return schemas.no_rows("dead_letters")
     return pl.DataFrame(
         {
             "id": [r.id for r in refused],

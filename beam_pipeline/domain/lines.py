@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from beam_pipeline.domain.compiled import (
+    BYTES,
+    INT,
+    INTS,
+    OUT_INTS,
+    compiled,
+    step,
+    tuple_of,
+)
 from beam_pipeline.domain.events import MAX_LINE_BYTES
 
-_NEWLINE, _QUOTE, _OPEN, _CLOSE = (ord(mark) for mark in '\n"{}')
+_NEWLINE, _QUOTE, _OPEN, _CLOSE = (np.uint8(ord(mark)) for mark in '\n"{}')
+_ASCII = 0x80
 
-_HALF_A_LINE = MAX_LINE_BYTES // 2
-_PIECE = 4 * _HALF_A_LINE
-"""Bytes that are looked through at once: they and what is found of them stay in the cache."""
+_PIECE = 128
+"""Bytes that are looked through at once, with counters of a byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +49,44 @@ class Block:
     """The number of the payload's first line within `id`."""
 
 
+class _Looks(NamedTuple):
+    """What one look at every byte tells."""
+
+    lines: int
+    between: int
+    """Newlines between two objects."""
+    quotes: int
+    longest: int
+    """Bytes of the longest row of pieces without a newline; a line has at most two pieces more."""
+    bits: int
+    """All bits that are set anywhere."""
+
+
 class Lines:
     """The lines of several blocks of one kind.
 
     Where each line lies is found out when it is asked for: not at all while every line is good.
     """
 
-    def __init__(self, blocks: Sequence[Block], joined: bytes, counts: NDArray[np.int64]) -> None:
-        self.blocks = blocks
-        self.joined = joined
-        self.first = np.cumsum(counts) - counts
-        """Of each block, the number of its first line, int64."""
-        self._counts = counts
-        self._text = np.frombuffer(joined, np.uint8)
-
-    @classmethod
-    def of(cls, blocks: Sequence[Block]) -> Lines:
+    def __init__(self, blocks: Sequence[Block]) -> None:
         """The lines of blocks, in their order; a newline at the end of a block ends its last."""
+        self.blocks = blocks
         payloads = [
             block.payload[:-1] if block.payload.endswith(b"\n") else block.payload
             for block in blocks
         ]
-        counts = np.array([payload.count(b"\n") + 1 for payload in payloads])
-        return cls(blocks, b"\n".join(payloads), counts)
+        self._between_newlines = b"\n".join([b"", *payloads, b""])
+        self._text = np.frombuffer(self._between_newlines, np.uint8)
+        sizes = np.array([len(payload) for payload in payloads], np.int64)
+        self._counts = np.empty(len(blocks), np.int64)
+        self._looks = _Looks(*_look_through(self._text, sizes, self._counts))
+        self.first = np.cumsum(self._counts) - self._counts
+        """Of each block, the number of its first line, int64."""
+
+    @property
+    def joined(self) -> memoryview:
+        """All lines, with newlines between them."""
+        return memoryview(self._between_newlines)[1:-1]
 
     @cached_property
     def block(self) -> NDArray[np.int64]:
@@ -69,20 +94,24 @@ class Lines:
         return np.repeat(np.arange(len(self.blocks)), self._counts)
 
     @cached_property
-    def ends(self) -> NDArray[np.int64]:
-        """Where each line ends in `joined`."""
-        return np.append(np.flatnonzero(self._text == _NEWLINE), len(self.joined))
+    def _newlines(self) -> NDArray[np.int64]:
+        return np.flatnonzero(self._text == _NEWLINE)
 
-    @cached_property
+    @property
+    def ends(self) -> NDArray[np.int64]:
+        """Where each line ends in the text, which begins with a newline."""
+        return self._newlines[1:]
+
+    @property
     def starts(self) -> NDArray[np.int64]:
-        """Where each line begins in `joined`."""
-        return np.concatenate(([0], self.ends[:-1] + 1))
+        """Where each line begins."""
+        return self._newlines[:-1] + 1
 
     def __len__(self) -> int:
-        return int(self._counts.sum())
+        return self._looks.lines
 
     def line(self, row: int) -> bytes:
-        return self.joined[self.starts[row] : self.ends[row]]
+        return self._between_newlines[self._newlines[row] + 1 : self._newlines[row + 1]]
 
     def number(self, row: int) -> int:
         """The line's number within its message or file."""
@@ -93,27 +122,16 @@ class Lines:
 
     def plain(self) -> bool:
         """Each line is an object that begins and ends on it, is not too large, and is UTF-8."""
-        text = self._text
-        if not len(text) or text[0] != _OPEN or text[-1] != _CLOSE:
+        looks, text = self._looks, self._text
+        if text[1] != _OPEN or text[-2] != _CLOSE or looks.between != looks.lines - 1:
             return False
-        between = 0
-        for start in range(0, len(text), _PIECE):
-            newline = text[start : start + _PIECE] == _NEWLINE
-            if not _often(newline):
-                return False
-            before = text[max(start - 1, 0) : start + len(newline) - 1] == _CLOSE
-            after = text[start + 1 : start + len(newline) + 1] == _OPEN
-            newline[len(newline) - len(before) :] &= before
-            newline[: len(after)] &= after
-            between += int(np.count_nonzero(newline))
-        return between == len(self) - 1 and (self.joined.isascii() or is_utf8(self.joined))
+        if looks.longest > MAX_LINE_BYTES // 2:
+            return False
+        return looks.bits < _ASCII or is_utf8(self._between_newlines)
 
     def count_quotes(self) -> int:
         """Quotation marks in all lines."""
-        pieces = range(0, len(self._text), _PIECE)
-        return sum(
-            int(np.count_nonzero(self._text[start : start + _PIECE] == _QUOTE)) for start in pieces
-        )
+        return self._looks.quotes
 
     def quotes(self) -> NDArray[np.int64]:
         """Quotation marks, by line."""
@@ -121,13 +139,47 @@ class Lines:
         return np.searchsorted(marks, self.ends) - np.searchsorted(marks, self.starts)
 
 
-def _often(newline: NDArray[np.bool_]) -> bool:
-    """Whether newlines are so close that no line can be too large.
+@step(tuple_of(INT, 4), BYTES, INT, INT)
+def _look_at(text: NDArray[np.uint8], start: int, stop: int) -> tuple[int, int, int, int]:
+    """Newlines, those between objects, quotation marks, and all bits of a piece of the text.
 
-    A line of so many bytes would fill a piece of half of them, wherever the pieces begin.
+    Counters of a byte, and indices that begin at 0, let the machine take 32 bytes at once.
     """
-    whole = len(newline) // _HALF_A_LINE * _HALF_A_LINE
-    return bool(newline[:whole].reshape(-1, _HALF_A_LINE).any(axis=1).all())
+    before, here, after = text[start - 1 : stop - 1], text[start:stop], text[start + 1 : stop + 1]
+    newlines = between = quotes = bits = np.uint8(0)
+    for place in range(len(here)):
+        newline = here[place] == _NEWLINE
+        objects = (before[place] == _CLOSE) & (after[place] == _OPEN)
+        newlines = np.uint8(newlines + newline)
+        between = np.uint8(between + (newline & objects))
+        quotes = np.uint8(quotes + (here[place] == _QUOTE))
+        bits = np.uint8(bits | here[place])
+    return int(newlines), int(between), int(quotes), int(bits)
+
+
+@compiled(tuple_of(INT, 5), BYTES, INTS, OUT_INTS, allocates=False)
+def _look_through(
+    text: NDArray[np.uint8], sizes: NDArray[np.int64], counts: NDArray[np.int64]
+) -> tuple[int, int, int, int, int]:
+    """`_Looks` of the bytes of blocks with newlines around them; `counts` gets their lines."""
+    lines = between = quotes = longest = bits = 0
+    stop = 0
+    for block in range(len(sizes)):
+        start = stop + 1
+        stop = start + sizes[block]
+        counts[block], long = 1, 0
+        for piece in range(start, stop, _PIECE):
+            looks = _look_at(text, piece, min(piece + _PIECE, stop))
+            counts[block] += looks[0]
+            between += looks[1]
+            quotes += looks[2]
+            bits |= looks[3]
+            long = 0 if looks[0] else long + _PIECE
+            longest = max(longest, long)
+        lines += counts[block]
+        if stop < len(text) - 1 and text[stop - 1] == _CLOSE and text[stop + 1] == _OPEN:
+            between += 1
+    return lines, between, quotes, longest, bits
 
 
 def is_utf8(text: bytes) -> bool:

@@ -6,12 +6,14 @@ breaks the contract, everything flows and nothing is stored. Then somebody has t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from beam_pipeline.domain.times import epoch_ms
 
@@ -72,12 +74,13 @@ def verdicts(published: Iterable[pl.Series], rejected: Sequence[tuple[int, str]]
     """
     counted: dict[tuple[int, str | None], int] = {}
     for times in published:
-        minutes, counts = np.unique(epoch_ms(times) // _MINUTE_MS, return_counts=True)
-        for minute, count in zip(minutes.tolist(), counts.tolist(), strict=True):
+        for minute, count in _by_minute(epoch_ms(times)):
             counted[minute, None] = counted.get((minute, None), 0) + count
     for ms, reason in rejected:
         fate = ms // _MINUTE_MS, reason
         counted[fate] = counted.get(fate, 0) + 1
+    if not counted:
+        return _no_verdicts()
     return pl.DataFrame(
         [
             pl.Series("minute", [minute for minute, _ in counted], pl.Int64),
@@ -87,9 +90,29 @@ def verdicts(published: Iterable[pl.Series], rejected: Sequence[tuple[int, str]]
     )
 
 
+@cache
+def _no_verdicts() -> pl.DataFrame:
+    return VERDICTS.to_frame()
+
+
+def _by_minute(ms: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """The minutes that occur, and how often: mostly one or two, side by side."""
+    if not len(ms):
+        return
+    minutes = ms // _MINUTE_MS
+    low, high = int(minutes.min()), int(minutes.max())
+    if high - low > len(minutes):
+        distinct, counts = np.unique(minutes, return_counts=True)
+    else:
+        distinct, counts = np.arange(low, high + 1), np.bincount(minutes - low)
+    for minute, count in zip(distinct.tolist(), counts.tolist(), strict=True):
+        if count:
+            yield minute, count
+
+
 def total(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """The sum of VERDICTS frames over the minutes that are remembered."""
-    summed = pl.concat([VERDICTS.to_frame(), *parts]).group_by("minute", "reason").sum()
+    summed = pl.concat([_no_verdicts(), *parts]).group_by("minute", "reason").sum()
     newest = summed["minute"].unique().top_k(REMEMBERED)
     return summed.filter(pl.col("minute").is_in(newest.implode()))
 

@@ -9,12 +9,28 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-_DAYS_BEFORE_MONTH = np.array([0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334], np.int32)
-_DAYS_IN_MONTH = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], np.int32)
+from beam_pipeline.domain.compiled import (
+    BYTES,
+    INT,
+    OUT_BYTES,
+    OUT_FLAGS,
+    OUT_INTS,
+    compiled,
+    step,
+    tuple_of,
+)
+
+_DAYS_BEFORE_MONTH = np.array([0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334])
+_DAYS_IN_MONTH = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 _DAYS_TO_EPOCH = 719_162
 """Days from 0001-01-01 to 1970-01-01."""
 
-_SHORTEST = len("2026-01-01T00:00:00Z")
+_END = "\n"
+_PADDING = _END * len("2026-01-01T00:00:00+00:00")
+"""Behind the last text, so that none has to ask whether it is long enough."""
+_NEWLINE, _DASH, _COLON, _DOT, _PLUS, _ZERO = (np.uint8(ord(mark)) for mark in "\n-:.+0")
+_SMALL_T, _SMALL_Z, _SMALL = (np.uint8(ord(mark)) for mark in "tz ")
+_WRONG, _NO_DATE, _NOWHERE = 1_000, -(10**9), -1
 
 
 def epoch_ms(moments: pl.Series) -> NDArray[np.int64]:
@@ -35,92 +51,97 @@ def parse_times(texts: Sequence[str]) -> Instants:
     """Parse RFC 3339 date-times; a text that `Instant.parse` refuses comes back not valid."""
     n = len(texts)
     found = Instants(np.zeros(n, np.int64), np.zeros(n, np.int8), np.zeros(n, np.bool_))
-    lengths = np.fromiter(map(len, texts), np.int64, n)
-    for length in set(lengths.tolist()):
-        if length < _SHORTEST:
-            continue
-        rows = np.flatnonzero(lengths == length)
-        same = texts if len(rows) == n else [texts[row] for row in rows.tolist()]
-        joined = "".join(same)
-        if not joined.isascii():
-            joined = "".join(text if text.isascii() else "?" * int(length) for text in same)
-        grid = np.frombuffer(joined.encode("ascii"), np.uint8).reshape(len(rows), int(length))
-        parsed = _parse_grid(np.ascontiguousarray(grid.T))
-        if len(rows) == n:
-            return parsed
-        found.ms[rows], found.local_hour[rows], found.valid[rows] = parsed
+    joined = _END.join([*texts, _PADDING]).encode(errors="replace")
+    text = np.frombuffer(joined, np.uint8)
+    end = _parse(text, found.ms, found.local_hour.view(np.uint8), found.valid)
+    if end + len(_PADDING) != len(text):
+        return parse_times([text.replace(_END, " ") for text in texts])
     return found
 
 
-def _parse_grid(text: NDArray[np.uint8]) -> Instants:
-    """Parse texts of one length, a row a position: all arithmetic runs along the texts."""
-    length = len(text)
-    digits = text - np.uint8(48)
+@step(INT, BYTES, INT)
+def _two(text: NDArray[np.uint8], at: int) -> int:
+    """Two digits as a number; _WRONG if one of them is none."""
+    tens, ones = text[at] - _ZERO, text[at + 1] - _ZERO
+    return int(tens * 10 + ones) if tens <= 9 and ones <= 9 else _WRONG
 
-    def number(start: int, count: int) -> NDArray[np.int32]:
-        value = digits[start].astype(np.int32)
-        for place in range(start + 1, start + count):
-            value = value * 10 + digits[place]
-        return value
 
-    utc = (text[-1] | 0x20) == ord("z")
-    end = np.where(utc, length - 1, length - 6)
-    year, month, day = number(0, 4), number(5, 2), number(8, 2)
-    hour, minute, second = number(11, 2), number(14, 2), number(17, 2)
-    valid = _all_digits(digits, (0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18))
-    for place, mark in ((4, "-"), (7, "-"), (13, ":"), (16, ":")):
-        valid &= text[place] == ord(mark)
-    valid &= (text[10] | 0x20) == ord("t")
-    valid &= (year >= 1) & (month >= 1) & (month <= 12) & (hour <= 23) & (minute <= 59)
-    valid &= (second <= 59) & (day >= 1)
-    safe_month = np.where(valid, month, 1)
-    leap = ((year % 4 == 0) & (year % 100 != 0)) | (year % 400 == 0)
-    valid &= day <= _DAYS_IN_MONTH[safe_month] + (leap & (safe_month == 2))
-
+@step(INT, INT, INT, INT)
+def _days(year: int, month: int, day: int) -> int:
+    """Days from 1970-01-01 to a date; _NO_DATE if there is none."""
+    if year < 1 or month < 1 or month > 12:
+        return _NO_DATE
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    if day < 1 or day > _DAYS_IN_MONTH[month] + (1 if leap and month == 2 else 0):
+        return _NO_DATE
     before = year - 1
-    days = before * 365 + before // 4 - before // 100 + before // 400 - _DAYS_TO_EPOCH
-    days += _DAYS_BEFORE_MONTH[safe_month] + (leap & (safe_month > 2)) + day - 1
-    ms = days.astype(np.int64) * 86_400_000 + ((hour * 60 + minute) * 60 + second) * 1000
-    fraction_ms, fraction_valid = _fraction(text, digits, end)
-    offset_minutes, offset_valid = _offset(text, digits, utc)
-    return Instants(
-        ms + fraction_ms - offset_minutes * 60_000,
-        hour.astype(np.int8),
-        valid & fraction_valid & offset_valid,
-    )
+    of_years = before * 365 + before // 4 - before // 100 + before // 400 - _DAYS_TO_EPOCH
+    return of_years + _DAYS_BEFORE_MONTH[month] + (1 if leap and month > 2 else 0) + day - 1
 
 
-def _all_digits(digits: NDArray[np.uint8], places: Sequence[int]) -> NDArray[np.bool_]:
-    return np.maximum.reduce(digits[list(places)]) <= 9
+@step(tuple_of(INT, 2), BYTES, INT)
+def _fraction(text: NDArray[np.uint8], at: int) -> tuple[int, int]:
+    """The milliseconds of the fraction that begins here, if one does, and where it ends."""
+    if text[at] != _DOT:
+        return 0, at
+    ms, place, end = 0, 100, at + 1
+    while text[end] - _ZERO <= 9:
+        ms += int(text[end] - _ZERO) * place
+        place //= 10
+        end += 1
+    return ms, end if end > at + 1 else _NOWHERE
 
 
-def _fraction(
-    text: NDArray[np.uint8], digits: NDArray[np.uint8], end: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The fraction of a second between position 19 and `end`, cut to milliseconds."""
-    length, n = text.shape
-    ms = np.zeros(n, np.int64)
-    absent = end == 19
-    valid = absent | ((text[19] == ord(".")) & (end >= 21))
-    for place in range(20, length):
-        inside = place < end
-        if place < 23:
-            ms += np.where(inside, digits[place].astype(np.int64) * 10 ** (22 - place), 0)
-        valid &= ~inside | (digits[place] <= 9)
-    return np.where(absent, 0, ms), valid
+@step(tuple_of(INT, 2), BYTES, INT)
+def _offset(text: NDArray[np.uint8], at: int) -> tuple[int, int]:
+    """Minutes east of UTC that are named here, and where that ends."""
+    if text[at] | _SMALL == _SMALL_Z:
+        return 0, at + 1
+    hours, minutes = _two(text, at + 1), _two(text, at + 4)
+    signed = text[at] == _PLUS or text[at] == _DASH
+    if not signed or text[at + 3] != _COLON or hours > 23 or minutes > 59:
+        return 0, _NOWHERE
+    east = hours * 60 + minutes
+    return east if text[at] == _PLUS else -east, at + 6
 
 
-def _offset(
-    text: NDArray[np.uint8], digits: NDArray[np.uint8], utc: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Minutes east of UTC that the last six characters name, 0 for Z."""
-    if utc.all():
-        return np.zeros(len(utc), np.int64), utc
-    sign, colon = text[-6], text[-3]
-    hours = digits[-5].astype(np.int64) * 10 + digits[-4]
-    minutes = digits[-2].astype(np.int64) * 10 + digits[-1]
-    numeric = _all_digits(digits, (-5, -4, -2, -1)) & (hours <= 23) & (minutes <= 59)
-    signed = (sign == ord("+")) | (sign == ord("-"))
-    valid = numeric & signed & (colon == ord(":")) & (len(text) >= 25)
-    east = (hours * 60 + minutes) * np.where(sign == ord("-"), -1, 1)
-    return np.where(utc, 0, east), utc | valid
+@step(tuple_of(INT, 2), BYTES, INT)
+def _instant(text: NDArray[np.uint8], at: int) -> tuple[int, int]:
+    """The milliseconds of the time that begins here, and where it ends."""
+    hour, minute, second = _two(text, at + 11), _two(text, at + 14), _two(text, at + 17)
+    if hour > 23 or minute > 59 or second > 59 or text[at + 10] | _SMALL != _SMALL_T:
+        return 0, _NOWHERE
+    if text[at + 13] != _COLON or text[at + 16] != _COLON:
+        return 0, _NOWHERE
+    century, year = _two(text, at), _two(text, at + 2)
+    if century > 99 or year > 99 or text[at + 4] != _DASH or text[at + 7] != _DASH:
+        return 0, _NOWHERE
+    days = _days(century * 100 + year, _two(text, at + 5), _two(text, at + 8))
+    fraction, end = _fraction(text, at + 19)
+    if days == _NO_DATE or end == _NOWHERE:
+        return 0, _NOWHERE
+    east, end = _offset(text, end)
+    minutes = (days * 24 + hour) * 60 + minute - east
+    return (minutes * 60 + second) * 1000 + fraction, end
+
+
+@compiled(INT, BYTES, OUT_INTS, OUT_BYTES, OUT_FLAGS, allocates=False)
+def _parse(
+    text: NDArray[np.uint8],
+    ms: NDArray[np.int64],
+    local_hour: NDArray[np.uint8],
+    valid: NDArray[np.bool_],
+) -> int:
+    """Parse texts that end in a newline each, before the padding; where the last ends."""
+    at = 0
+    for row in range(len(ms)):
+        told, end = _instant(text, at)
+        valid[row] = end != _NOWHERE and text[end] == _NEWLINE
+        if valid[row]:
+            ms[row], local_hour[row] = told, _two(text, at + 11)
+        else:
+            end = at
+            while text[end] != _NEWLINE:
+                end += 1
+        at = end + 1
+    return at

@@ -7,7 +7,6 @@ next; after the last line it stands in the slack.
 from __future__ import annotations
 
 import json
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from beam_pipeline.domain.compiled import (
     WORD,
     WORDS_AT,
     compiled,
+    step,
 )
 
 NOTHING, TEXT, ESCAPED, NUMBER, FLAG, DAY, MINUTE, MOMENT = range(8)
@@ -41,9 +41,6 @@ MEMO = 5
 """Words to remember a piece's last day or minute by: which, how long its text is, its text."""
 NEVER = np.uint64(1 << 63)
 """A day or a minute that no time has."""
-
-_loop = partial(compiled, allocates=False)
-_step = partial(compiled, allocates=False, inline=True)
 
 Words = NDArray[np.uint64]
 
@@ -73,7 +70,7 @@ _WHOLE, _PARTLY, _END = (_word(text) for text in ("  +00:00", "  .   +0", '0:00"
 """After the minute; a digit in place of a space is its bits and a few more."""
 
 
-@_loop(TRUTH, BYTES)
+@compiled(TRUTH, BYTES, allocates=False)
 def is_plain(text: NDArray[np.uint8]) -> bool:
     """Whether UTF-8 stands in a JSON string as it is: no quote, backslash or control character."""
     special = np.uint8(0)
@@ -82,17 +79,17 @@ def is_plain(text: NDArray[np.uint8]) -> bool:
     return special == 0
 
 
-@_step(INT, OUT_WORDS_AT, INT, WORDS_AT, INT, INT)
+@step(INT, OUT_WORDS_AT, INT, WORDS_AT, INT, INT)
 def _copied(out: Words, at: int, texts: Words, start: int, size: int) -> int:
     """Copy a text; unsigned indices spare the question whether they count from the end."""
-    for step in range(0, size, 16):
-        first, second = texts[np.uint64(start + step)], texts[np.uint64(start + step + 8)]
-        out[np.uint64(at + step)] = first
-        out[np.uint64(at + step + 8)] = second
+    for done in range(0, size, 16):
+        first, second = texts[np.uint64(start + done)], texts[np.uint64(start + done + 8)]
+        out[np.uint64(at + done)] = first
+        out[np.uint64(at + done + 8)] = second
     return at + size
 
 
-@_step(WORD, WORD)
+@step(WORD, WORD)
 def _digits(number: np.uint64) -> np.uint64:
     """The eight decimal digits of a number below 10^8, the first in the lowest byte."""
     fours = number // _E4 | (number % _E4) << _W32
@@ -102,7 +99,7 @@ def _digits(number: np.uint64) -> np.uint64:
     return high | (twos - high * _TEN) << _W8
 
 
-@_step(INT, OUT_WORDS_AT, INT, WORD)
+@step(INT, OUT_WORDS_AT, INT, WORD)
 def _below_e8(out: Words, at: int, number: np.uint64) -> int:
     size = 1
     for power in (10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000):
@@ -111,7 +108,7 @@ def _below_e8(out: Words, at: int, number: np.uint64) -> int:
     return at + size
 
 
-@_step(INT, OUT_WORDS_AT, INT, INT)
+@step(INT, OUT_WORDS_AT, INT, INT)
 def _number(out: Words, at: int, number: int) -> int:
     rest = np.uint64(number)
     if number < 0:
@@ -130,7 +127,7 @@ def _number(out: Words, at: int, number: int) -> int:
     return at + 8
 
 
-@_step(INT, OUT_WORDS_AT, INT, WORDS_AT, INT, INT)
+@step(INT, OUT_WORDS_AT, INT, WORDS_AT, INT, INT)
 def _escaped(out: Words, at: int, texts: Words, start: int, size: int) -> int:
     """What stands in a JSON string for a text."""
     for place in range(start, start + size):
@@ -140,14 +137,14 @@ def _escaped(out: Words, at: int, texts: Words, start: int, size: int) -> int:
     return at
 
 
-@_step(INT, OUT_WORDS_AT, INT, INT, WORD)
+@step(INT, OUT_WORDS_AT, INT, INT, WORD)
 def _two(out: Words, at: int, number: int, after: np.uint64) -> int:
     """Two digits and a mark."""
     out[at] = np.uint64(number // 10 + 48) | np.uint64(number % 10 + 48) << _W8 | after << _W16
     return at + 3
 
 
-@_step(INT, OUT_WORDS_AT, INT, INT, WORD, WORD)
+@step(INT, OUT_WORDS_AT, INT, INT, WORD, WORD)
 def _date(out: Words, at: int, days: int, between: np.uint64, after: np.uint64) -> int:
     """The date of a day since the epoch: four digits of the year, or as many as it has.
 
@@ -177,7 +174,7 @@ def _date(out: Words, at: int, days: int, between: np.uint64, after: np.uint64) 
     return _two(out, at, day, after)
 
 
-@_step(INT, OUT_WORDS_AT, INT, OUT_WORD_TABLE, INT, INT, INT)
+@step(INT, OUT_WORDS_AT, INT, OUT_WORD_TABLE, INT, INT, INT)
 def _remembered(
     out: Words, at: int, memo: NDArray[np.uint64], piece: int, kind: int, number: int
 ) -> int:
@@ -204,7 +201,7 @@ def _remembered(
     return end
 
 
-@_step(INT, OUT_WORDS_AT, INT, INT)
+@step(INT, OUT_WORDS_AT, INT, INT)
 def _seconds(out: Words, at: int, ms: int) -> int:
     """The end of a moment, from the milliseconds since its minute: seconds, offset and quote."""
     digits = _digits(np.uint64(ms)) | _ZEROS
@@ -218,7 +215,7 @@ def _seconds(out: Words, at: int, ms: int) -> int:
     return at + 10
 
 
-@_step(INT, OUT_WORDS_AT, INT, OUT_WORD_TABLE, INT, INT, INT)
+@step(INT, OUT_WORDS_AT, INT, OUT_WORD_TABLE, INT, INT, INT)
 def _time(out: Words, at: int, memo: NDArray[np.uint64], piece: int, kind: int, ms: int) -> int:
     if kind == DAY:
         return _remembered(out, at, memo, piece, kind, ms // _DAY_MS)
@@ -232,7 +229,7 @@ def _time(out: Words, at: int, memo: NDArray[np.uint64], piece: int, kind: int, 
     return _seconds(out, at, ms - minute * _MINUTE_MS)
 
 
-@_step(INT, OUT_WORDS_AT, INT, WORDS_AT, TABLE, TABLE, OUT_WORD_TABLE, INT, INT)
+@step(INT, OUT_WORDS_AT, INT, WORDS_AT, TABLE, TABLE, OUT_WORD_TABLE, INT, INT)
 def _value(
     out: Words,
     at: int,
@@ -266,7 +263,7 @@ def _value(
     return at + 1 if null >= 0 else at
 
 
-@_loop(VOID, OUT_WORDS_AT, OUT_INTS, WORDS_AT, TABLE, TABLE, OUT_WORD_TABLE)
+@compiled(VOID, OUT_WORDS_AT, OUT_INTS, WORDS_AT, TABLE, TABLE, OUT_WORD_TABLE, allocates=False)
 def write(
     out: Words,
     ends: NDArray[np.int64],

@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from beam_pipeline.domain.decode import decode
 from beam_pipeline.domain.events import decode_line
+from beam_pipeline.domain.lines import Lines, is_utf8
 from beam_pipeline.domain.reasons import InvalidEvent, Reason
 from tests.domain.corpus import CASES, FINE, REFUSED, Case, text_of
 from tests.domain.corpus_values import PUBLISHED
@@ -144,6 +147,34 @@ def test_two_objects_on_one_line_beside_an_empty_line_do_not_pass_for_two_lines(
             b"\n"
         ) + 1 + payload.endswith(b"\n\n")
         assert decoded.dead_letters["reason"].to_list() == ["not_json"] * 2
+
+
+PARTS = st.sampled_from([b"{", b"}", b'"', b"x", b"\n", b"}\n{", "é".encode(), b"\xff", b'"' * 300])
+PAYLOADS = st.lists(st.lists(PARTS, max_size=8).map(b"".join), min_size=1, max_size=5)
+
+
+@given(PAYLOADS)
+def test_blocks_are_cut_into_lines_at_newlines_and_between_blocks(payloads: list[bytes]) -> None:
+    lines = Lines([block_of(Message("play", PUBLISHED, text), "m") for text in payloads])
+    by_block = [text.removesuffix(b"\n").split(b"\n") for text in payloads]
+    every = [line for block in by_block for line in block]
+    assert len(lines) == len(every)
+    assert [lines.line(row) for row in range(len(every))] == every
+    assert bytes(lines.joined) == b"\n".join(every)
+    assert lines.quotes().tolist() == [line.count(b'"') for line in every]
+    assert lines.count_quotes() == sum(line.count(b'"') for line in every)
+    numbers = [(n, row) for n, block in enumerate(by_block) for row in range(len(block))]
+    assert [(lines.block[r], lines.number(r)) for r in range(len(every))] == numbers
+    objects = all(line.startswith(b"{") and line.endswith(b"}") for line in every)
+    assert lines.plain() == (objects and is_utf8(b"".join(every)))
+
+
+@pytest.mark.parametrize("size", [10, 32_000, 65_536, 65_537, 200_000])
+@pytest.mark.parametrize("before", [0, 1, 100, 127, 128, 129, 70_000])
+def test_lines_that_may_be_too_large_are_never_plain(size: int, before: int) -> None:
+    payload = b"{}\n" * before + b"{" + b"x" * (size - 2) + b"}" + b"\n{}" * before
+    lines = Lines([block_of(Message("play", PUBLISHED, payload), "m")] * 2)
+    assert lines.plain() == (size <= 32_000)
 
 
 def test_only_a_newline_ends_a_line() -> None:
