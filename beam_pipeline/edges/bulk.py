@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from elasticsearch import ApiError, Elasticsearch
 from numpy.typing import NDArray
 
 from beam_pipeline.edges.retry import Outage
+from beam_pipeline.edges.sinks import Refused
 
 BODY_BYTES = 5_000_000
 READ_BATCH = 2_000
@@ -26,6 +28,7 @@ _ANSWER = {
     "filter_path": f"errors,items.*.status,{_ERROR}.type,{_ERROR}.reason,{_ERROR}.caused_by.reason"
 }
 """All that is read of an answer: it stays small."""
+_VERSIONS = {"filter_path": f"{_ANSWER['filter_path']},items.*._seq_no,items.*._primary_term"}
 _CALLERS_FAULT = frozenset({400, 405, 406})
 _TOO_LARGE = 413
 
@@ -56,12 +59,16 @@ class Verdicts:
     """Lines whose document is there in a version as good or better, or was written meanwhile."""
     again: list[int] = field(default_factory=list)
     """Lines to be sent once more."""
+    versions: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Of lines that were stored, the sequence number and primary term, if asked for."""
     trouble: str = ""
     """Why Elasticsearch could not take the lines of `again`; empty if they were only too many."""
 
     def add(self, position: int, item: dict[str, Any]) -> None:
         """Take in one item of an answer; a full cluster is not the document's fault."""
         if "error" not in item:
+            if "_seq_no" in item:
+                self.versions[position] = item["_seq_no"], item["_primary_term"]
             return
         error = item["error"]
         cause = error.get("caused_by", {}).get("reason")
@@ -83,7 +90,7 @@ class Bulk:
         self._outage = outage
         self._body_bytes = BODY_BYTES
 
-    def send(self, lines: pa.LargeStringArray) -> Verdicts:
+    def send(self, lines: pa.LargeStringArray, *, versions: bool = False) -> Verdicts:
         """Store `lines` (action, newline, document, newline); `again` ends up empty."""
         verdicts = Verdicts()
         pending: Positions = np.arange(len(lines))
@@ -91,7 +98,7 @@ class Bulk:
         while len(pending):
             verdicts.again, verdicts.trouble = [], ""
             for part, body in _bodies(wanted, self._body_bytes):
-                self._post(body, pending[part], verdicts)
+                self._post(body, pending[part], verdicts, _VERSIONS if versions else _ANSWER)
             if verdicts.trouble:
                 self._outage.wait(verdicts.trouble)
             else:
@@ -100,9 +107,11 @@ class Bulk:
             wanted = lines.take(pa.array(pending))
         return verdicts
 
-    def _post(self, body: bytes, positions: Positions, verdicts: Verdicts) -> None:
+    def _post(
+        self, body: bytes, positions: Positions, verdicts: Verdicts, asked: dict[str, str]
+    ) -> None:
         try:
-            answer = self._outage.call(lambda: self._bulk(body), (Unwell,))
+            answer = self._outage.call(lambda: self._bulk(body, asked), (Unwell,))
         except ApiError as error:
             if error.meta.status != _TOO_LARGE:
                 raise
@@ -112,14 +121,14 @@ class Bulk:
                 self._body_bytes = max(1, len(body) // 2)
                 verdicts.again += positions.tolist()
             return
-        if answer["errors"]:
+        if answer["errors"] or asked is _VERSIONS:
             for position, item in zip(positions.tolist(), answer["items"], strict=True):
                 verdicts.add(position, next(iter(item.values())))
 
-    def _bulk(self, body: bytes) -> dict[str, Any]:
+    def _bulk(self, body: bytes, asked: dict[str, str]) -> dict[str, Any]:
         with _unwell():
             return self.client.perform_request(
-                "POST", "/_bulk", params=_ANSWER, headers=_NDJSON, body=body
+                "POST", "/_bulk", params=asked, headers=_NDJSON, body=body
             ).body
 
     def read(self, index: str, identities: list[str]) -> list[dict[str, Any]]:
@@ -163,3 +172,14 @@ def _bodies(lines: pa.LargeStringArray, most_bytes: int) -> Iterator[tuple[slice
         end = max(end, start + 1)
         yield slice(start, end), text[int(offsets[start]) : int(offsets[end])].to_pybytes()
         start = end
+
+
+def refusals(lines: pa.LargeStringArray, verdicts: Verdicts) -> list[Refused]:
+    """The lines that were refused, each with its index and id, and its document."""
+    refused = []
+    for position, detail in verdicts.refused.items():
+        action, document = lines[position].as_py().split("\n", 1)
+        address = next(iter(json.loads(action).values()))
+        identity = f"{address['_index']}/{address['_id']}"
+        refused.append(Refused(identity, detail, document.rstrip().encode()))
+    return refused

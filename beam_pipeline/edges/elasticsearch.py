@@ -17,12 +17,13 @@ import polars as pl
 import pyarrow as pa
 from elasticsearch import Elasticsearch
 
-from beam_pipeline.domain.schemas import PUBLISH_TIME, TIMESTAMP
-from beam_pipeline.edges.bulk import Bulk, Unchanged, Verdicts
+from beam_pipeline.domain.schemas import PUBLISH_TIME
+from beam_pipeline.edges.bulk import Bulk, Unchanged, refusals
 from beam_pipeline.edges.documents import Lines
+from beam_pipeline.edges.interests import Interests
 from beam_pipeline.edges.retry import Outage
 from beam_pipeline.edges.secrets import resolve
-from beam_pipeline.edges.sinks import Clock, Refused, dead_letters, no_dead_letters, utc_now
+from beam_pipeline.edges.sinks import Clock, dead_letters, no_dead_letters, utc_now
 
 LONGEST_KEY = 256
 """Bytes of a key that stand in an id as they are; an id has at most 512 bytes."""
@@ -100,7 +101,6 @@ def _at(lines: Lines) -> None:
 _EVENT = _by("customer_id", "event_id")
 _MINUTE_MS = 60_000
 _KEY = "key as it stands in an id"
-_INTEREST = pl.concat_str("customer_id", "track_id", separator="-")
 
 ADDRESSES: dict[str, Address] = {
     "plays": Address(_EVENT, _joined, day_of="played_at"),
@@ -132,6 +132,7 @@ class ElasticsearchSink:
         self, client: Elasticsearch, outage: Outage | None = None, clock: Clock = utc_now
     ) -> None:
         self._bulk = Bulk(client, outage or Outage("Elasticsearch"))
+        self._interests = Interests(self._bulk)
         self._clock = clock
 
     def write(self, dataset: str, frame: pl.DataFrame) -> pl.DataFrame:
@@ -145,28 +146,15 @@ class ElasticsearchSink:
         if not frame.height:
             return no_dead_letters()
         if dataset == "interests":
-            refused = self._merge(frame)
+            refused = self._interests.write(frame.drop(PUBLISH_TIME, strict=False))
         else:
             lines = bulk_lines(dataset, frame)
-            refused = _refusals(lines, self._bulk.send(lines))
+            refused = refusals(lines, self._bulk.send(lines))
         return dead_letters(self.name, dataset, refused, self._clock())
 
     def close(self) -> None:
         """Close the connections."""
         self._bulk.client.close()
-
-    def _merge(self, frame: pl.DataFrame) -> list[Refused]:
-        """Read, merge and write back what is new, again for those that another writer changed."""
-        refused = []
-        mine = merged_interests(frame.drop(PUBLISH_TIME, strict=False))
-        while mine.height:
-            documents = self._bulk.read("interests", mine.select(_INTEREST).to_series().to_list())
-            better = _improved(mine, _stored(documents))
-            lines = _conditional_lines(better, list(mine.columns))
-            verdicts = self._bulk.send(lines)
-            refused += _refusals(lines, verdicts)
-            mine = mine.join(better[verdicts.conflicts], on=["customer_id", "track_id"], how="semi")
-        return refused
 
 
 def bulk_lines(dataset: str, frame: pl.DataFrame) -> pa.LargeStringArray:
@@ -185,91 +173,6 @@ def bulk_lines(dataset: str, frame: pl.DataFrame) -> pa.LargeStringArray:
     address.version(lines)
     lines.constant(',"version_type":"external"}}\n')
     return lines.document(document).constant("\n").joined()
-
-
-def merged_interests(frame: pl.DataFrame) -> pl.DataFrame:
-    """One row for each customer and track: smallest since, largest latest and peak."""
-    pairs = zip(frame["customer_id"].to_list(), frame["track_id"].to_list(), strict=True)
-    if len(set(pairs)) == frame.height:
-        return frame
-    names = pl.col("title", "artist").drop_nulls().last()
-    return (
-        frame.group_by("customer_id", "track_id", maintain_order=True)
-        .agg(names, pl.col("since").min(), pl.col("latest").max(), pl.col("peak").max())
-        .select(frame.columns)
-    )
-
-
-_STORED = pl.Schema(
-    {
-        "_title": pl.String(),
-        "_artist": pl.String(),
-        "_since": pl.String(),
-        "_latest": pl.String(),
-        "_peak": pl.Int32(),
-        "_seq_no": pl.Int64(),
-        "_primary_term": pl.Int64(),
-    }
-)
-
-
-def _stored(documents: list[dict]) -> pl.DataFrame:
-    """The stored interests in the order asked for; all null where there is none yet."""
-    fields = ("title", "artist", "since", "latest", "peak")
-    rows = [
-        (*(doc["_source"].get(name) for name in fields), doc["_seq_no"], doc["_primary_term"])
-        if doc.get("found")
-        else (None,) * len(_STORED)
-        for doc in documents
-    ]
-    return pl.DataFrame(rows, schema=_STORED, orient="row").with_columns(
-        pl.col("_since", "_latest").str.to_datetime(time_unit="ms", time_zone="UTC").cast(TIMESTAMP)
-    )
-
-
-def _improved(mine: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `mine` merged with what is stored, where that says more than what is stored."""
-    merged = pl.concat([mine, stored], how="horizontal").with_columns(
-        pl.coalesce("title", "_title").alias("title"),
-        pl.coalesce("artist", "_artist").alias("artist"),
-        pl.min_horizontal("since", "_since").alias("since"),
-        pl.max_horizontal("latest", "_latest").alias("latest"),
-        pl.max_horizontal("peak", "_peak").alias("peak"),
-    )
-    fields = ("title", "artist", "since", "latest", "peak")
-    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"_{name}")) for name in fields)
-    return merged.filter(pl.col("_seq_no").is_null() | ~same)
-
-
-def _conditional_lines(rows: pl.DataFrame, columns: list[str]) -> pa.LargeStringArray:
-    """Create what is not there; index what is there only if nobody wrote it since it was read."""
-    create = pl.struct(create=pl.struct(_index=pl.lit("interests"), _id=_INTEREST))
-    index = pl.struct(
-        index=pl.struct(
-            _index=pl.lit("interests"),
-            _id=_INTEREST,
-            if_seq_no="_seq_no",
-            if_primary_term="_primary_term",
-        )
-    )
-    action = (
-        pl.when(pl.col("_seq_no").is_null())
-        .then(create.struct.json_encode())
-        .otherwise(index.struct.json_encode())
-    )
-    document = pl.struct(columns).struct.json_encode()
-    lines = rows.select(pl.concat_str(action, document, pl.lit(""), separator="\n")).to_series()
-    return lines.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-
-
-def _refusals(lines: pa.LargeStringArray, verdicts: Verdicts) -> list[Refused]:
-    refused = []
-    for position, detail in verdicts.refused.items():
-        action, document = lines[position].as_py().split("\n", 1)
-        address = next(iter(json.loads(action).values()))
-        identity = f"{address['_index']}/{address['_id']}"
-        refused.append(Refused(identity, detail, document.rstrip().encode()))
-    return refused
 
 
 def apply_templates(

@@ -16,7 +16,8 @@ from beam_pipeline.domain.history import History, MemoryStorage
 from beam_pipeline.domain.lines import Block
 from beam_pipeline.domain.readers import Reader
 from beam_pipeline.domain.references import Places, References
-from beam_pipeline.edges.elasticsearch import bulk_lines, merged_interests
+from beam_pipeline.edges.elasticsearch import bulk_lines
+from beam_pipeline.edges.interests import merged_interests
 from tests.bench.work import EVENTS_A_MESSAGE
 
 CHANGED_EVERY_S = 3.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -58,7 +59,7 @@ def plays(count: int, seed: int = 1, hours: float = 2.0) -> pl.DataFrame:
     ).select(list(PLAYS))
 
 
-def interests(rows: list[tuple[int, int, str | None, float, float, int]]) -> pl.DataFrame:
+def interests(rows: Sequence[tuple[int, int, str | None, float, float, int]]) -> pl.DataFrame:
     """INTERESTS of (customer, track, title, minutes of since, minutes of latest, peak)."""
     return pl.DataFrame(
         [

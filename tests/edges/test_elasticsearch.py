@@ -120,7 +120,7 @@ def test_an_ad_event_is_stored_once(sink: ElasticsearchSink, elastic: Elasticsea
 
 
 def test_interests_merge_to_smallest_since_and_largest_latest_and_peak_in_any_order(
-    sink: ElasticsearchSink, elastic: Elasticsearch
+    elastic: Elasticsearch, stack: Stack
 ) -> None:
     parts = [
         interests([(1, 1, None, 10, 20, 3), (1, 2, "B", 0, 0, 3), (1, 1, "A", 30, 40, 5)]),
@@ -129,10 +129,14 @@ def test_interests_merge_to_smallest_since_and_largest_latest_and_peak_in_any_or
     ]
     expected = interests([(1, 1, "A", 5, 40, 5), (1, 2, "B", 0, 0, 3), (2, 1, "A", 1, 2, 3)])
     for order in ([0, 1, 2], [2, 1, 0], [1, 1, 0, 2, 0]):
-        for number in order:
-            assert sink.write("interests", parts[number]).is_empty()
-        assert stored(elastic, "interests", INTERESTS).equals(expected)
-        elastic.indices.delete(index="interests")
+        for restarts in (False, True):
+            sink = ElasticsearchConfig(stack.elasticsearch).open()
+            for number in order:
+                if restarts:
+                    sink = ElasticsearchConfig(stack.elasticsearch).open()
+                assert sink.write("interests", parts[number]).is_empty()
+            assert stored(elastic, "interests", INTERESTS).equals(expected)
+            elastic.indices.delete(index="interests")
 
 
 def test_an_interest_that_says_nothing_new_is_not_written(
@@ -148,6 +152,7 @@ def test_an_interest_that_another_writer_changed_meanwhile_is_merged_again(
 ) -> None:
     sink, other = (ElasticsearchConfig(stack.elasticsearch).open() for _ in range(2))
     sink.write("interests", interests([(1, 1, "A", 10, 20, 3)]))
+    other.write("interests", interests([(1, 1, "A", 10, 21, 3), (1, 2, "B", 4, 4, 3)]))
     read = sink._bulk.read
     between = [interests([(1, 1, "A", 0, 5, 9), (1, 2, "B", 3, 3, 3)])]
 
@@ -159,8 +164,41 @@ def test_an_interest_that_another_writer_changed_meanwhile_is_merged_again(
 
     monkeypatch.setattr(sink._bulk, "read", read_and_be_overtaken)
     sink.write("interests", interests([(1, 1, "A", 8, 30, 4), (1, 2, "B", 1, 1, 3)]))
-    expected = interests([(1, 1, "A", 0, 30, 9), (1, 2, "B", 1, 3, 3)])
+    expected = interests([(1, 1, "A", 0, 30, 9), (1, 2, "B", 1, 4, 3)])
+    assert not between
     assert stored(elastic, "interests", INTERESTS).equals(expected)
+
+
+def test_nothing_is_read_of_what_this_sink_wrote_itself(
+    sink: ElasticsearchSink, elastic: Elasticsearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("beam_pipeline.edges.interests.MOST_KNOWN", 3)
+    asked: list[str] = []
+    read = sink._bulk.read
+
+    def counted(index: str, ids: list[str]) -> list[dict[str, Any]]:
+        asked.extend(ids)
+        return read(index, ids)
+
+    monkeypatch.setattr(sink._bulk, "read", counted)
+    for latest in range(3):
+        sink.write("interests", interests([(1, n, "A", 0, latest, 3) for n in range(3)]))
+    assert asked == []
+    sink.write("interests", interests([(1, 3, "A", 0, 9, 3)]))
+    sink.write("interests", interests([(1, 0, "A", 0, 9, 3), (1, 3, "A", 0, 10, 3)]))
+    assert asked == ["1-0"]
+    latest = enumerate((9, 2, 2, 10))
+    expected = interests([(1, track, "A", 0, minute, 3) for track, minute in latest])
+    assert stored(elastic, "interests", INTERESTS).equals(expected)
+
+
+def test_interests_go_on_after_their_index_was_deleted(
+    sink: ElasticsearchSink, elastic: Elasticsearch
+) -> None:
+    sink.write("interests", interests([(1, 1, "A", 0, 1, 3)]))
+    elastic.indices.delete(index="interests")
+    sink.write("interests", interests([(1, 1, "A", 0, 2, 3)]))
+    assert stored(elastic, "interests", INTERESTS).equals(interests([(1, 1, "A", 0, 2, 3)]))
 
 
 def test_a_document_that_the_mapping_refuses_is_a_dead_letter_and_its_neighbours_are_stored(
