@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import queue
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -133,9 +134,13 @@ class BigQuerySink:
 
 
 class Stream:
-    """A table's default stream, opened again whenever the connection has ended."""
+    """A table's default stream, opened again whenever the connection has ended.
+
+    Threads append one after the other, for an answer does not say which request it answers.
+    """
 
     def __init__(self, client: BigQueryWriteClient, name: str, outage: Outage) -> None:
+        self._lock = threading.Lock()
         self._client = client
         self._name = name
         self._outage = outage
@@ -144,6 +149,10 @@ class Stream:
 
     def append(self, batch: pa.RecordBatch) -> list[Refused]:
         """Append all rows, without those that BigQuery names as invalid; returns the latter."""
+        with self._lock:
+            return self._append(batch)
+
+    def _append(self, batch: pa.RecordBatch) -> list[Refused]:
         refused: list[Refused] = []
         while batch.num_rows:
             answer = self._send(batch)

@@ -47,11 +47,11 @@ class WriteTo(beam.PTransform):
     """PCollection[Rows] → PCollection[Rows] of dead letters; rows of other datasets pass by.
 
     Args:
-        stores: the configurations of the sinks, which are written at the same time.
+        stores: the configurations of the sinks; all datasets of all are written at the same time.
         progress: where the progress of plays is recorded, if anywhere.
         behind: a bundle ends while its rows are still being written, and the next one that has
-            rows for a store waits for them. Only for a runner that has acknowledged its messages
-            before, so that nothing but the recorded progress says what is stored.
+            rows of that dataset for a store waits for them. Only for a runner that acknowledges
+            its messages before, so that nothing but the recorded progress says what is stored.
     """
 
     def __init__(
@@ -74,12 +74,12 @@ class WriteTo(beam.PTransform):
 
 
 class _Written(NamedTuple):
-    """What became of the rows that a store was given."""
+    """What became of the rows of a dataset that a store was given."""
 
     store: str
     rows: int
     """Those that it took."""
-    letters: list[pl.DataFrame]
+    letters: pl.DataFrame
     """DEAD_LETTERS of the others."""
 
 
@@ -112,26 +112,23 @@ class _WriteFn(DoFn):
         frames = {dataset: pl.concat(parts) for dataset, parts in self._pending.items()}
         self._pending, self._count = {}, 0
         writes = {
-            config: partial(self._write_to, opened(config), frames)
+            (config, dataset): partial(self._write_to, opened(config), dataset, frame)
             for config in self._stores
-            if not opened(config).datasets.isdisjoint(frames)
+            for dataset, frame in frames.items()
+            if dataset in opened(config).datasets
         }
         refused = []
         for written in _behind(writes) if self._behind else _at_once(list(writes.values())):
             Metrics.counter("write", f"rows_{written.store}").inc(written.rows)
-            refused += [Rows("dead_letters", some) for some in written.letters if some.height]
+            if written.letters.height:
+                refused.append(Rows("dead_letters", written.letters))
         return refused
 
-    def _write_to(self, store: Store, frames: dict[str, pl.DataFrame]) -> _Written:
-        rows, letters = 0, []
-        for dataset, frame in frames.items():
-            if dataset not in store.datasets:
-                continue
-            letters.append(store.write(dataset, frame.drop(PUBLISH_TIME, strict=False)))
-            rows += frame.height - letters[-1].height
-            if dataset == "plays":
-                self._record(store.name, frame)
-        return _Written(store.name, rows, letters)
+    def _write_to(self, store: Store, dataset: str, frame: pl.DataFrame) -> _Written:
+        letters = store.write(dataset, frame.drop(PUBLISH_TIME, strict=False))
+        if dataset == "plays":
+            self._record(store.name, frame)
+        return _Written(store.name, frame.height - letters.height, letters)
 
     def _record(self, store: str, plays: pl.DataFrame) -> None:
         if self._progress is not None:
@@ -140,16 +137,18 @@ class _WriteFn(DoFn):
             opened(self._progress).record(store, *newest)
 
 
+_Place = tuple[Opens[Store], str]
+"""A dataset of a store."""
 _Write = Callable[[], _Written]
 
 _threads = ThreadPoolExecutor(64, "write")
 """Enough for the bundles that a worker of Dataflow has in hand at once."""
-_in_flight: dict[Opens[Store], Future[_Written]] = {}
-"""The last write of each store that is written behind. One that failed stays, and fails all."""
+_in_flight: dict[_Place, Future[_Written]] = {}
+"""The last write to each place that is written behind. One that failed stays, and fails all."""
 
 
 def _at_once(writes: Sequence[_Write]) -> list[_Written]:
-    """Write to several stores; raises what any raised, when all have ended."""
+    """Write to several places; raises what any raised, when all have ended."""
     others = [_threads.submit(write) for write in writes[1:]]
     try:
         first = [write() for write in writes[:1]]
@@ -158,12 +157,12 @@ def _at_once(writes: Sequence[_Write]) -> list[_Written]:
     return first + [other.result() for other in others]
 
 
-def _behind(writes: Mapping[Opens[Store], _Write]) -> list[_Written]:
-    """Begin to write, to each store when its last write has ended; what has ended since."""
+def _behind(writes: Mapping[_Place, _Write]) -> list[_Written]:
+    """Begin to write, to each place when its last write has ended; what has ended since."""
     ended = []
-    for config, flight in list(_in_flight.items()):
-        if config in writes or flight.done():
+    for place, flight in list(_in_flight.items()):
+        if place in writes or flight.done():
             ended.append(flight.result())
-            del _in_flight[config]
-    _in_flight.update({config: _threads.submit(write) for config, write in writes.items()})
+            del _in_flight[place]
+    _in_flight.update({place: _threads.submit(write) for place, write in writes.items()})
     return ended

@@ -187,8 +187,7 @@ def test_nothing_is_read_of_what_this_sink_wrote_itself(
     sink.write("interests", interests([(1, 3, "A", 0, 9, 3)]))
     sink.write("interests", interests([(1, 0, "A", 0, 9, 3), (1, 3, "A", 0, 10, 3)]))
     assert asked == ["1-0"]
-    latest = enumerate((9, 2, 2, 10))
-    expected = interests([(1, track, "A", 0, minute, 3) for track, minute in latest])
+    expected = interests([(1, n, "A", 0, minute, 3) for n, minute in enumerate((9, 2, 2, 10))])
     assert stored(elastic, "interests", INTERESTS).equals(expected)
 
 
