@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from beam_pipeline.domain.decode import decode
@@ -149,10 +149,19 @@ def test_two_objects_on_one_line_beside_an_empty_line_do_not_pass_for_two_lines(
         assert decoded.dead_letters["reason"].to_list() == ["not_json"] * 2
 
 
-PARTS = st.sampled_from([b"{", b"}", b'"', b"x", b"\n", b"}\n{", "é".encode(), b"\xff", b'"' * 300])
-PAYLOADS = st.lists(st.lists(PARTS, max_size=8).map(b"".join), min_size=1, max_size=5)
+WHOLE = st.sampled_from([b"{}", b"{x}", b"{", b"}", b"{x", b"x}", b"}{", b"x", b"", b'"' * 300])
+WIDE = st.sampled_from([b"{}", "{é}".encode(), b"{\xff}"])
+PAYLOADS = st.lists(
+    st.one_of(st.lists(WHOLE, max_size=6), st.lists(WIDE, max_size=6)).map(b"\n".join),
+    min_size=1,
+    max_size=5,
+)
 
 
+@example([b"x}", b"{}"])
+@example([b"{x", b"{}"])
+@example([b"{}", b"x}"])
+@example([b"{}", b"{x"])
 @given(PAYLOADS)
 def test_blocks_are_cut_into_lines_at_newlines_and_between_blocks(payloads: list[bytes]) -> None:
     lines = Lines([block_of(Message("play", PUBLISHED, text), "m") for text in payloads])
