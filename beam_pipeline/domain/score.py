@@ -95,7 +95,7 @@ def read_model(content: bytes, feature_hash: str = FEATURE_HASH) -> Model:
 
 def matrix(frame: pl.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
     """The named columns as float64 [n, k]; null becomes NaN."""
-    columns = [frame[name].cast(pl.Float64).fill_null(math.nan).to_numpy() for name in names]
+    columns = [frame[name].cast(pl.Float64).to_numpy() for name in names]
     return np.column_stack(columns) if columns else np.zeros((frame.height, 0))
 
 

@@ -23,6 +23,7 @@ from beam_pipeline.domain.hashing import hash_strings
 from beam_pipeline.domain.index import Ids, Index
 from beam_pipeline.domain.references import Places, References
 from beam_pipeline.domain.repeats import PlayChains, Repeats
+from beam_pipeline.domain.rows import taken, where
 from beam_pipeline.domain.times import epoch_ms
 from beam_pipeline.domain.windows import BUCKET_MS, Entered, Heard, Moments
 
@@ -97,8 +98,8 @@ class Shard:
         """Take RAW_PLAYS and RAW_AD_EVENTS in their order."""
         new_plays, play_identity = self._deduplicate(plays, _PLAY_SEED)
         new_ads, ad_identity = self._deduplicate(ad_events, _AD_SEED)
-        accepted_ads = _rows(ad_events, new_ads)
-        accepted = _rows(plays, new_plays)
+        accepted_ads = where(ad_events, new_ads)
+        accepted = where(plays, new_plays)
         enriched = enrich(accepted, self._references, self._places)
         interests, delta = self._listening(enriched)
         kept = [_kept(accepted, play_identity[new_plays], enriched.zip)]
@@ -192,7 +193,7 @@ class Shard:
     def _listening(self, enriched: Enriched) -> tuple[pl.DataFrame, pl.DataFrame]:
         """INTERESTS and DELTA of the plays that are not too late."""
         in_time = ~enriched.plays["is_late"].to_numpy()
-        plays = _rows(enriched.plays, in_time)
+        plays = where(enriched.plays, in_time)
         if plays.is_empty():
             return schemas.no_rows("interests"), NO_DELTA
         track_id, is_mobile = plays["track_id"].to_numpy(), plays["is_mobile"].to_numpy()
@@ -238,22 +239,13 @@ def _value(texts: pl.Series) -> NDArray[np.int64]:
     return hash_strings(named).view(np.int64)
 
 
-def _rows(frame: pl.DataFrame, flags: NDArray[np.bool_]) -> pl.DataFrame:
-    return frame if flags.all() else _taken(frame, np.flatnonzero(flags))
-
-
-def _taken(frame: pl.DataFrame, rows: NDArray[np.int64]) -> pl.DataFrame:
-    """Some rows of a frame of fewer than 2^32."""
-    return frame[pl.Series(rows.astype(np.uint32))]
-
-
 def _interests(plays: pl.DataFrame, found: Repeats) -> pl.DataFrame:
     if not len(found.row):
         return schemas.no_rows("interests")
     named = plays[["customer_id", "track_id", "title", "artist"]]
     return pl.DataFrame(
         [
-            *_taken(named, found.row),
+            *taken(named, found.row),
             pl.Series("since", found.since_ms).cast(schemas.TIMESTAMP),
             pl.Series("latest", found.latest_ms).cast(schemas.TIMESTAMP),
             pl.Series("peak", found.peak).cast(pl.Int32),

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from beam_pipeline.domain.features import FEATURES
 from beam_pipeline.domain.hashing import combine
 from beam_pipeline.domain.offers import ACTIVE, GOLD, HOLDOUT, SCREEN, SMS, Offer
+from beam_pipeline.domain.rows import taken, where
 from beam_pipeline.domain.schemas import TARGETS, TIMESTAMP
 from beam_pipeline.domain.score import Model, matrix, score
 
@@ -46,9 +47,12 @@ SCORED = pl.Schema(
 model's version; score and version are null where there is no model or no feature."""
 
 
+_NOBODY = TARGETS.to_frame()
+
+
 def eligible(traits: pl.DataFrame) -> NDArray[np.bool_]:
     """Who of CUSTOMERS can still be upgraded, [n]: active and below Gold."""
-    active = traits["status"].fill_null(-1).to_numpy() == ACTIVE
+    active = traits["status"].to_numpy() == ACTIVE
     return active & (traits["level_code"].to_numpy() < GOLD)
 
 
@@ -59,13 +63,15 @@ def scored(candidates: pl.DataFrame, model: Model | None) -> pl.DataFrame:
     else:
         chances = score(model, matrix(candidates, model.features))
     known = np.isfinite(chances)
-    version = model.version if model is not None else None
     over = known & (chances >= (model.threshold if model is not None else 1.0))
-    return candidates.select(
-        *_SUBJECTS,
-        pl.Series("score", chances).fill_nan(None),
-        pl.when(pl.Series(known)).then(pl.lit(version, pl.String)).alias("model_version"),
-        pl.Series("over", over),
+    versions = pl.Series("model_version", [None, model and model.version], pl.String)
+    return pl.DataFrame(
+        [
+            *candidates[list(_SUBJECTS)],
+            pl.Series("score", chances, nan_to_null=True),
+            taken(versions, known.astype(np.int64)),
+            pl.Series("over", over),
+        ]
     )
 
 
@@ -79,26 +85,27 @@ def proposals(subjects: pl.DataFrame, offers: Iterable[Offer], explore: float) -
         explore: share of the eligible who are chosen by chance, in [0, 1].
     """
     found = [
-        _chosen(subjects.filter(pl.col("offer") == offer.id), offer, explore) for offer in offers
+        _chosen(where(subjects, (subjects["offer"] == offer.id).to_numpy()), offer, explore)
+        for offer in offers
     ]
-    return pl.concat([TARGETS.to_frame(), *found])
+    return pl.concat(found) if found else _NOBODY
 
 
 def _chosen(subjects: pl.DataFrame, offer: Offer, explore: float) -> pl.DataFrame:
     customers = subjects["customer_id"].to_numpy()
     explored = draw(offer.id, "explore", customers) < explore
+    chosen = explored | subjects["over"].to_numpy() | subjects["again"].to_numpy()
+    subjects, customers, explored = where(subjects, chosen), customers[chosen], explored[chosen]
     held_out = draw(offer.id, "holdout", customers) < offer.holdout
-    channel = pl.lit(SMS if offer.by_sms else SCREEN)
-    chosen = explored | (subjects["over"] | subjects["again"]).to_numpy()
-    return subjects.select(
-        "customer_id",
-        "offer",
-        "score",
-        "model_version",
-        pl.col("published_at").alias("decided_at"),
-        pl.when(pl.Series(held_out)).then(pl.lit(HOLDOUT)).otherwise(channel).alias("channel"),
-        pl.Series("explore", explored),
-    ).filter(pl.Series(chosen))
+    channels = pl.Series("channel", [SMS if offer.by_sms else SCREEN, HOLDOUT])
+    return pl.DataFrame(
+        [
+            *subjects[["customer_id", "offer", "score", "model_version"]],
+            subjects["published_at"].alias("decided_at"),
+            taken(channels, held_out.astype(np.int64)),
+            pl.Series("explore", explored),
+        ]
+    )
 
 
 def draw(offer: str, purpose: str, customers: NDArray[np.int64]) -> NDArray[np.float64]:

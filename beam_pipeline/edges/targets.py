@@ -40,7 +40,6 @@ from beam_pipeline.domain.offers import (
     until_ms,
 )
 from beam_pipeline.domain.schemas import TARGETS, TIMESTAMP
-from beam_pipeline.domain.targeting import CANDIDATES
 from beam_pipeline.edges.features import feature_key, feature_rows
 from beam_pipeline.edges.redis import TRANSIENT, connect
 from beam_pipeline.edges.retry import Outage
@@ -145,8 +144,8 @@ class Targets:
             self._refresh(numbers, customers)
             self._looked_by.values[numbers] = ms
             self._looked_at.values[numbers] = int(self._now() * 1000)
-            found = self._candidates(numbers, customers, ms)
-            return pl.concat([CANDIDATES.to_frame(), *found])
+            found = list(self._candidates(numbers, customers, ms))
+            return pl.concat(found)
 
     def decide(self, proposals: pl.DataFrame) -> pl.DataFrame:
         """TARGETS as they stand after these were proposed: each once, and never another."""

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from beam_pipeline.domain.offers import OFFERS
 from beam_pipeline.domain.references import References
+from beam_pipeline.domain.rows import where
 from beam_pipeline.domain.score import Model
 from beam_pipeline.domain.targeting import eligible, proposals, scored
 from beam_pipeline.transforms.dofn import DoFn
@@ -103,7 +104,7 @@ class _CandidatesFn(DoFn):
             rows.frame["published_at"].to_physical().to_numpy(),
         )
         traits = opened(self._references).customers(found["customer_id"].to_numpy())
-        found = found.filter(pl.Series(eligible(traits)) | found["again"])
+        found = where(found, eligible(traits) | found["again"].to_numpy())
         if found.height:
             yield found
 
