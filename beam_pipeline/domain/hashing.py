@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beam_pipeline.domain.compiled import BYTES, INT, INTS, OUT_WORDS, VOID, WORD, compiled
+from beam_pipeline.domain.compiled import BYTES, INT, INTS, OUT_WORDS, VOID, WORD, compiled, step
 
 _K1 = np.uint64(0x9E3779B97F4A7C15)
 _K2 = np.uint64(0xBF58476D1CE4E5B9)
@@ -51,7 +51,7 @@ def hash_strings(texts: pl.Series, seed: int = 0) -> NDArray[np.uint64]:
     return result
 
 
-@compiled(WORD, BYTES, INT, INT)
+@step(WORD, BYTES, INT, INT)
 def _word(text: NDArray[np.uint8], start: int, length: int) -> np.uint64:
     """Up to eight bytes as a number, the first one lowest."""
     word = np.uint64(0)
@@ -60,7 +60,7 @@ def _word(text: NDArray[np.uint8], start: int, length: int) -> np.uint64:
     return word
 
 
-@compiled(VOID, BYTES, INTS, WORD, OUT_WORDS)
+@compiled(VOID, BYTES, INTS, WORD, OUT_WORDS, allocates=False)
 def _hash(
     text: NDArray[np.uint8],
     offsets: NDArray[np.int64],

@@ -23,7 +23,7 @@ from tests.bench.table import Figure, Report, Target, machine
 from tests.bench.work import ROOT, Work
 
 FOLDER = LOCAL / "bench"
-FULL, LONG, STREAMED, PER_EVENT = 1_000_000, 4_000_000, 200_000, 500
+FULL, LONG, STREAMED, PER_EVENT = 1_000_000, 4_000_000, 200_000, 5_000
 RATE, STEADY_S = 2_000, 120.0
 WARM_RATE = 10_000.0
 """Plays a second for which Elasticsearch is warmed up."""

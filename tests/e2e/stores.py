@@ -113,7 +113,6 @@ def _held(read: dict[str, list[dict[str, Any]]]) -> dict[str, dict[Any, Any]]:
 
 def _elasticsearch(system: System) -> dict[str, dict[Any, Any]]:
     client = ElasticsearchConfig(system.stack.endpoints.elasticsearch).client()
-    client.cluster.health(wait_for_status="yellow", timeout="60s")
     client.indices.refresh(index="*")
     indices = {"plays": "plays-*"}
     names = ("plays", "ad_events", "interests", "listening", "health")
@@ -123,6 +122,7 @@ def _elasticsearch(system: System) -> dict[str, dict[Any, Any]]:
 def _scan(client: Elasticsearch, index: str) -> list[dict[str, Any]]:
     if not client.indices.exists(index=index):
         return []
+    client.cluster.health(index=index, wait_for_status="yellow", timeout="60s")
     return [hit["_source"] for hit in helpers.scan(client, index=index)]
 
 
