@@ -60,7 +60,7 @@ class Outcome(NamedTuple):
     health: pl.DataFrame
     """HEALTH of every event of the call."""
     kept: pl.DataFrame
-    """KEPT, to be stored beside the history."""
+    """KEPT, to be stored beside the history; its plays, without the ad events, are `plays`."""
 
 
 class _Numbered(NamedTuple):

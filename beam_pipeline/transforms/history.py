@@ -186,11 +186,8 @@ class _WholeShardFn(DoFn):
         profiled = []
         for plays, ad_events in in_order(list(element[1])):
             outcome = history.process(plays, ad_events)
-            profiled.append(
-                outcome.plays.select(PROFILED).with_columns(
-                    outcome.kept["identity"][: outcome.plays.height]
-                )
-            )
+            identities = outcome.kept["identity"].filter(outcome.kept["track_id"].is_not_null())
+            profiled.append(outcome.plays.select(PROFILED).with_columns(identities))
             yield from _elements(outcome)
         yield Rows("profiles", profiles(_once(pl.concat(profiled))))
 

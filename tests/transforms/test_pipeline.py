@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -18,10 +18,12 @@ from beam_pipeline.transforms.count import Pace
 from tests.domain.harness import rows_of
 from tests.e2e.traffic import Post, reference, traffic
 from tests.oracle import Message, Stores, account
-from tests.strategies import NOON
+from tests.strategies import NOON, Sent
+from tests.strategies import messages_of as messages_of_events
 from tests.transforms.collect import Shelf, run_bounded, run_stream
 
 REFERENCE = reference()
+HOUR = 3_600_000
 
 
 def messages_of(posts: Sequence[Post]) -> list[Message]:
@@ -96,6 +98,31 @@ def test_a_bounded_run_gives_what_the_stream_gives() -> None:
     messages = messages_of(traffic(seed=12, requests=30))
     whole = run_bounded(messages, REFERENCE, shards=2)
     assert held(whole) == held(run_stream(in_bundles(messages, 7), REFERENCE))
+
+
+def test_profiles_count_a_play_once_that_is_sent_again_beyond_the_horizon() -> None:
+    """Few events of many hours are taken in steps; ad events stand between the plays of two."""
+    later = NOON + 13 * HOUR
+    sent = [
+        Sent("play", "a", 1, NOON, NOON),
+        Sent("play", "b", 1, NOON, NOON + 1),
+        *(Sent("ad", f"ad {number}", 1, NOON, NOON + 2) for number in range(3)),
+        *(Sent("play", event, 1, NOON, later, track_id=10) for event in "ab"),
+        *(Sent("play", event, 1, later, later, track_id=11) for event in "cd"),
+    ]
+    messages = messages_of_events(sent)
+    profiles = run_bounded(messages, REFERENCE).rows("profiles")
+    told = {
+        (row["customer_id"], (row["day"] - date(1970, 1, 1)).days): (
+            row["plays"],
+            row["distinct_tracks"],
+        )
+        for row in profiles.to_dicts()
+    }
+    stores = account(messages, REFERENCE)
+    assert told == {
+        key: (row["plays"], len(row["tracks"])) for key, row in stores.profiles().items()
+    }
 
 
 @pytest.mark.parametrize("summed", [1, 500])
