@@ -120,7 +120,8 @@ class BigQuerySink:
         stream = self._streams.get(dataset)
         if stream is None:
             name = f"{self._dataset}/tables/{dataset}/streams/_default"
-            stream = self._streams[dataset] = Stream(self._client, name, self._outage)
+            opened = Stream(self._client, name, self._outage)
+            stream = self._streams.setdefault(dataset, opened)
         refused = []
         for batch in record_batches(frame.drop(PUBLISH_TIME, strict=False)):
             refused += stream.append(batch)

@@ -1,18 +1,23 @@
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from google.api_core.exceptions import BadRequest
 from google.cloud import bigquery
 
 from beam_pipeline.domain.schemas import DATASETS, DEAD_LETTERS, PLAYS, PROFILES
-from beam_pipeline.edges.bigquery import BigQueryConfig, BigQuerySink, record_batches
+from beam_pipeline.edges.bigquery import BigQueryConfig, BigQuerySink, Stream, record_batches
 from beam_pipeline.edges.loads import load_parquet
 from beam_pipeline.edges.retry import Outage
+from beam_pipeline.edges.sinks import Refused
 from tests.edges.gate import gate
 from tests.edges.rows import ad_events, health, interests, listening, outcomes, plays
 
@@ -101,6 +106,30 @@ def test_a_row_that_bigquery_refuses_is_a_dead_letter_and_its_neighbours_are_sto
     assert sorted(stored) == ["1-0", "1-2", "1-3", "1-5"]
     assert sink.write("plays", frame)["id"].to_list() == letters["id"].to_list()
     assert sink.write("dead_letters", letters).is_empty()
+    sink.close()
+
+
+def test_threads_that_write_to_a_table_for_the_first_time_share_its_stream(
+    sink: BigQuerySink, big: Big, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both find that there is none yet; the one that is not used would be open for ever."""
+    both = threading.Barrier(2)
+    used: list[Stream] = []
+
+    class Slow(Stream):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            both.wait(20)
+
+        def append(self, batch: pa.RecordBatch) -> list[Refused]:
+            used.append(self)
+            return super().append(batch)
+
+    monkeypatch.setattr("beam_pipeline.edges.bigquery.Stream", Slow)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(partial(sink.write, "plays"), (plays(3, seed=1), plays(4, seed=2))))
+    assert count(big[1], "plays", "played_at") == 7
+    assert len(set(used)) == 1
     sink.close()
 
 

@@ -109,6 +109,26 @@ def test_a_staged_function_can_be_imported_from_its_folder_alone(name: str, benc
     assert done.stdout.strip() == str(folder / "functions" / "__init__.py")
 
 
+def test_every_inner_loop_is_compiled_in_the_image() -> None:
+    """By the import at the end of the Dockerfile: a worker that starts has nothing to compile."""
+    imported = re.search(r'^RUN .*python -c "(import \S+)"$', DOCKERFILE, re.MULTILINE)
+    assert imported
+    compiled = "from beam_pipeline.domain.compiled import"
+    loops = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in (ROOT / "beam_pipeline").rglob("*.py")
+        if compiled in path.read_text()
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", f"{imported[1]}; import sys; print(*sys.modules)"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert loops - set(done.stdout.split()) == set()
+
+
 def test_workers_find_in_the_image_the_environment_that_they_find_here() -> None:
     for name, value in WORKER.items():
         assert re.search(rf"^\s+{name}={value} \\$", DOCKERFILE, re.MULTILINE), name
