@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from itertools import islice
 
 import polars as pl
 import pyarrow as pa
@@ -65,7 +66,8 @@ class Interests:
             ):
                 self._known.pop((customer, track), None)
                 self._known[customer, track] = (*fields, *version)
-            for pair in list(self._known)[: max(0, len(self._known) - MOST_KNOWN)]:
+            too_many = max(0, len(self._known) - MOST_KNOWN)
+            for pair in list(islice(self._known, too_many)):
                 del self._known[pair]
 
 

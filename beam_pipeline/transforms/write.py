@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from functools import partial
 from typing import NamedTuple, Protocol
 
@@ -141,15 +142,13 @@ _Place = tuple[Opens[Store], str]
 """A dataset of a store."""
 _Write = Callable[[], _Written]
 
-_threads = ThreadPoolExecutor(64, "write")
-"""Enough for the bundles that a worker of Dataflow has in hand at once."""
 _in_flight: dict[_Place, Future[_Written]] = {}
 """The last write to each place that is written behind. One that failed stays, and fails all."""
 
 
 def _at_once(writes: Sequence[_Write]) -> list[_Written]:
     """Write to several places; raises what any raised, when all have ended."""
-    others = [_threads.submit(write) for write in writes[1:]]
+    others = [_begun(write) for write in writes[1:]]
     try:
         first = [write() for write in writes[:1]]
     finally:
@@ -159,10 +158,26 @@ def _at_once(writes: Sequence[_Write]) -> list[_Written]:
 
 def _behind(writes: Mapping[_Place, _Write]) -> list[_Written]:
     """Begin to write, to each place when its last write has ended; what has ended since."""
-    ended = []
-    for place, flight in list(_in_flight.items()):
-        if place in writes or flight.done():
-            ended.append(flight.result())
-            del _in_flight[place]
-    _in_flight.update({place: _threads.submit(write) for place, write in writes.items()})
-    return ended
+    ended = {
+        place: flight.result()
+        for place, flight in list(_in_flight.items())
+        if place in writes or flight.done()
+    }
+    for place in ended:
+        del _in_flight[place]
+    _in_flight.update({place: _begun(write) for place, write in writes.items()})
+    return list(ended.values())
+
+
+def _begun(write: _Write) -> Future[_Written]:
+    """Begin a write in a thread that a process does not wait for when it ends."""
+    future: Future[_Written] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(write())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is taken
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="write", daemon=True).start()
+    return future

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -23,6 +26,7 @@ from beam_pipeline.transforms import write
 from beam_pipeline.transforms.frames import Rows, register_coders
 from beam_pipeline.transforms.write import WriteTo
 
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 20
 
 _numbers = itertools.count(1)
@@ -178,3 +182,14 @@ def test_after_a_fault_behind_nothing_more_is_written_to_that_store() -> None:
     with pytest.raises(RuntimeError, match="a fault of ours"):
         written([health(4)], [failing], behind=True)
     assert failing.store.given == []
+
+
+def test_a_process_that_fails_ends_while_a_store_is_waited_for() -> None:
+    """So that whoever started it can start it again."""
+    script = """
+import threading
+from beam_pipeline.transforms import write
+write._begun(threading.Event().wait)
+raise SystemExit(3)
+"""
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=60).returncode == 3
