@@ -40,6 +40,7 @@ from beam_pipeline.domain.offers import (
     until_ms,
 )
 from beam_pipeline.domain.schemas import TARGETS, TIMESTAMP
+from beam_pipeline.domain.targeting import CANDIDATES
 from beam_pipeline.edges.features import feature_key, feature_rows
 from beam_pipeline.edges.redis import TRANSIENT, connect
 from beam_pipeline.edges.retry import Outage
@@ -82,6 +83,8 @@ for i = 1, count do
 end
 return standing
 """
+
+_NO_CANDIDATES = CANDIDATES.to_frame()
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +143,8 @@ class Targets:
                 self._forget()
             numbers = self._number(customers)
             rows = self._worth_a_look(numbers, published_ms)
+            if not len(rows):
+                return _NO_CANDIDATES
             numbers, customers, ms = numbers[rows], customers[rows], published_ms[rows]
             self._refresh(numbers, customers)
             self._looked_by.values[numbers] = ms

@@ -103,6 +103,8 @@ class _CandidatesFn(DoFn):
             rows.frame["customer_id"].to_numpy(),
             rows.frame["published_at"].to_physical().to_numpy(),
         )
+        if found.is_empty():
+            return
         traits = opened(self._references).customers(found["customer_id"].to_numpy())
         found = where(found, eligible(traits) | found["again"].to_numpy())
         if found.height:

@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LISTENERS, TRACKS = 50_000, 20_000
 RATE = 500
 """Plays a second of event time."""
-START = "2026-03-02T12:00Z"
+START, NEXT = "2026-03-02T12:00Z", "2026-03-02T12:35Z"
+"""Of the plays, and of those that follow a million of them."""
 EVENTS_A_MESSAGE = 200
 
 _PUBLISHED = re.compile(rb',"published_at":"([^"]+)"')
@@ -30,6 +31,7 @@ class Work:
     plays: int
     listeners: int = LISTENERS
     tracks_known: int = TRACKS
+    start: str = START
 
     @property
     def customers(self) -> Path:
@@ -44,7 +46,8 @@ class Work:
     @property
     def file(self) -> Path:
         """Exactly `plays` lines of NDJSON in the order of their publication."""
-        return self.folder / f"plays-{self.plays}.ndjson"
+        name = f"plays-{self.plays}" if self.start == START else f"plays-{self.plays}-{self.start}"
+        return self.folder / f"{name}.ndjson"
 
     def make(self) -> None:
         """Write what is not there yet; 1M plays take about 5 s."""
@@ -58,10 +61,19 @@ class Work:
 
     def _make_plays(self) -> None:
         """Draw a little more than is wanted (ad events are drawn with the plays), and cut it."""
-        drawn = self.folder / f"drawn-{self.plays}"
+        drawn = self.file.with_suffix(".drawn")
         hours = (1.1 * self.plays + 20_000) / RATE / 3600
         _simulate(
-            *("plays", "--start", START, "--hours", f"{hours:.4f}", "--rate", str(RATE), "--flat"),
+            *(
+                "plays",
+                "--start",
+                self.start,
+                "--hours",
+                f"{hours:.4f}",
+                "--rate",
+                str(RATE),
+                "--flat",
+            ),
             *("--offers", "0", "--faults", "none", "--duplicates", "0.02", "--disorder", "1"),
             *("--customers", str(self.customers), "--tracks", str(self.tracks)),
             *("--output", str(drawn), "--no-key"),
