@@ -1,7 +1,7 @@
 """Accepted plays → who is offered something: the model's word, the policy's, and the decision.
 
 Three steps. Who has played and is not decided on gets its features; the live model scores them,
-a frame at a time; those chosen are decided on in one place for all workers. What comes out are
+a bundle at a time; those chosen are decided on in one place for all workers. What comes out are
 rows of targets, as they were decided, for the other stores to write.
 """
 
@@ -18,6 +18,8 @@ from apache_beam import typehints
 from apache_beam.metrics.metric import Metrics
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.pvalue import PCollection
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
 from numpy.typing import NDArray
 
 from beam_pipeline.domain.offers import OFFERS
@@ -25,9 +27,14 @@ from beam_pipeline.domain.references import References
 from beam_pipeline.domain.rows import where
 from beam_pipeline.domain.score import Model
 from beam_pipeline.domain.targeting import eligible, proposals, scored
+from beam_pipeline.domain.times import epoch_ms
 from beam_pipeline.transforms.dofn import DoFn
 from beam_pipeline.transforms.frames import Rows
 from beam_pipeline.transforms.resources import Opens, opened
+
+PLAYS_AT_ONCE = 50_000
+"""Plays of a bundle whose customers are looked at together; of a larger bundle, one part after
+the other."""
 
 
 class LiveModel(Protocol):
@@ -95,13 +102,32 @@ class _CandidatesFn(DoFn):
     def __init__(self, references: Opens[References], decisions: Opens[Decisions]) -> None:
         self._references = references
         self._decisions = decisions
+        self._plays: list[pl.DataFrame] = []
+        self._count = 0
+
+    def start_bundle(self) -> None:
+        self._plays, self._count = [], 0
 
     def process(self, rows: Rows) -> Iterable[pl.DataFrame]:
         if rows.dataset != "plays":
             return
+        self._plays.append(rows.frame[["customer_id", "published_at"]])
+        self._count += rows.frame.height
+        if self._count >= PLAYS_AT_ONCE:
+            yield from self._found()
+
+    def finish_bundle(self) -> Iterable[WindowedValue]:
+        for found in self._found():
+            yield WindowedValue(found, 0, (GlobalWindow(),))
+
+    def _found(self) -> Iterable[pl.DataFrame]:
+        """CANDIDATES among those who played, if there are any."""
+        if not self._plays:
+            return
+        plays = pl.concat(self._plays, rechunk=True)
+        self._plays, self._count = [], 0
         found = opened(self._decisions).candidates(
-            rows.frame["customer_id"].to_numpy(),
-            rows.frame["published_at"].to_physical().to_numpy(),
+            plays["customer_id"].to_numpy(), epoch_ms(plays["published_at"])
         )
         if found.is_empty():
             return

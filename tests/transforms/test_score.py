@@ -161,7 +161,11 @@ def test_bundles_that_fail_after_the_decision_lose_no_target(
 
 
 def test_a_model_promoted_meanwhile_is_taken_up_and_a_broken_one_is_not(
-    redis: Redis, stack: Stack, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch,
+    redis: Redis,
+    stack: Stack,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Before each frame is scored, somebody promotes something else."""
     objects = FolderObjects(tmp_path)
@@ -180,6 +184,7 @@ def test_a_model_promoted_meanwhile_is_taken_up_and_a_broken_one_is_not(
         promoted("v4"),
         promoted("v5"),
     ]
+    monkeypatch.setattr("beam_pipeline.transforms.score.PLAYS_AT_ONCE", 1)
     targeting = Targeting(Eventful(tmp_path), FreshTargets(stack.redis), 0.0)
     register_coders()
     pipeline = beam.Pipeline(runner="BundleBasedDirectRunner")
