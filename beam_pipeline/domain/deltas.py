@@ -18,6 +18,8 @@ from beam_pipeline.domain.compiled import (
     OUT_TABLE,
     compiled,
 )
+from beam_pipeline.domain.index import Index
+from beam_pipeline.domain.rows import taken
 from beam_pipeline.domain.schemas import AGE_BANDS, GENDERS, LEVELS, UNKNOWN
 from beam_pipeline.domain.windows import SLIDING_BUCKETS, Entered
 
@@ -60,6 +62,27 @@ _NO_LABEL = pl.Series([None], dtype=pl.String)
 _FEW = 64
 _MOST_SCRATCH = 1 << 24
 """Cells that scratch memory may have; where there are more, those that occur are numbered."""
+
+
+def summed(delta: pl.DataFrame) -> pl.DataFrame:
+    """The same DELTA with one row for each dimension, value and bucket."""
+    if delta.is_empty():
+        return delta
+    dimension, value, bucket = (
+        delta[name].to_numpy().astype(np.int64) for name in ("dimension", "value", "bucket")
+    )
+    cells = Index(columns=2)
+    cell = cells.add(bucket * len(DIMENSIONS) + dimension, value)
+    if len(cells) == len(cell):
+        return delta
+    first = np.empty(len(cells), np.int64)
+    first[cell[::-1]] = np.arange(len(cell))[::-1]
+    sums = [
+        pl.Series(name, np.bincount(cell, delta[name].to_numpy(), len(cells)).astype(np.int64))
+        for name in ("plays", "listeners", *SLIDING)
+    ]
+    rows = taken(delta[["dimension", "value", "label", "bucket"]], first)
+    return rows.hstack(sums)
 
 
 class Facet(NamedTuple):

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from beam_pipeline.domain.deltas import DELTA, NO_DELTA
+from beam_pipeline.domain.deltas import NO_DELTA, summed
 
 MOST_ROWS = 1_000_000
 """Remembered rows, about 100 bytes each; beyond that the older half is forgotten."""
-
-_CELL = ("dimension", "value", "label", "bucket")
 
 
 class Settled:
@@ -32,7 +30,7 @@ class Settled:
         self._parts.append(rows)
         self._rows += rows.height
         if self._rows > MOST_ROWS:
-            merged = self.rows().group_by(_CELL).sum().select(list(DELTA)).sort("bucket")
+            merged = summed(self.rows()).sort("bucket")
             kept = merged.tail(MOST_ROWS // 2)
             if kept.height < merged.height:
                 self._oldest = int(kept["bucket"][0]) + 1

@@ -34,6 +34,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from beam_pipeline.domain import health
 from beam_pipeline.domain.counts import Counts
+from beam_pipeline.domain.deltas import summed
 from beam_pipeline.domain.readers import Reader
 from beam_pipeline.transforms.dofn import DoFn
 from beam_pipeline.transforms.frames import KEYED_CHANGE, ONE_KEY, Change, ChangeCoder, Rows, typed
@@ -43,7 +44,6 @@ _COMPACT_AFTER = 300_000
 """Rows in the bag before it is compacted, and never before it has doubled."""
 _SUMMED = 100_000
 """Rows of a bundle's sum past which it is passed on, and another begun."""
-_CELL = ("dimension", "value", "label", "bucket")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _sum(changes: Sequence[Change]) -> Change:
     if len(changes) == 1:
         return changes[0]
     return Change(
-        pl.concat([change.delta for change in changes]).group_by(_CELL).sum(),
+        summed(pl.concat([change.delta for change in changes], rechunk=True)),
         health.add([change.health for change in changes]),
     )
 
