@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
@@ -50,9 +51,9 @@ class WriteTo(beam.PTransform):
     Args:
         stores: the configurations of the sinks; all datasets of all are written at the same time.
         progress: where the progress of plays is recorded, if anywhere.
-        behind: a bundle ends while its rows are still being written, and the next one that has
-            rows of that dataset for a store waits for them. Only for a runner that acknowledges
-            its messages before, so that nothing but the recorded progress says what is stored.
+        behind: a bundle ends while its rows are still being written, and waits only where a few
+            bundles are ahead of it. Only for a runner that acknowledges its messages before, so
+            that nothing but the recorded progress says what is stored.
     """
 
     def __init__(
@@ -142,8 +143,11 @@ _Place = tuple[Opens[Store], str]
 """A dataset of a store."""
 _Write = Callable[[], _Written]
 
-_in_flight: dict[_Place, Future[_Written]] = {}
-"""The last write to each place that is written behind. One that failed stays, and fails all."""
+AHEAD = 4
+"""Writes to one place that may be under way or wait for the one before them."""
+_in_flight: dict[_Place, deque[Future[_Written]]] = {}
+"""Of each place that is written behind, the oldest first. A write that failed stays, and fails all
+that come after it."""
 
 
 def _at_once(writes: Sequence[_Write]) -> list[_Written]:
@@ -157,24 +161,27 @@ def _at_once(writes: Sequence[_Write]) -> list[_Written]:
 
 
 def _behind(writes: Mapping[_Place, _Write]) -> list[_Written]:
-    """Begin to write, to each place when its last write has ended; what has ended since."""
-    ended = {
-        place: flight.result()
-        for place, flight in list(_in_flight.items())
-        if place in writes or flight.done()
-    }
-    for place in ended:
-        del _in_flight[place]
-    _in_flight.update({place: _begun(write) for place, write in writes.items()})
-    return list(ended.values())
+    """Begin to write, to each place in turn, where there is room; what has ended since."""
+    ended = []
+    for place, flights in _in_flight.items():
+        most = AHEAD - (place in writes)
+        while flights and (flights[0].done() or len(flights) > most):
+            ended.append(flights[0].result())
+            flights.popleft()
+    for place, write in writes.items():
+        flights = _in_flight.setdefault(place, deque())
+        flights.append(_begun(write, after=flights[-1] if flights else None))
+    return ended
 
 
-def _begun(write: _Write) -> Future[_Written]:
-    """Begin a write in a thread that a process does not wait for when it ends."""
+def _begun(write: _Write, after: Future[_Written] | None = None) -> Future[_Written]:
+    """Begin a write, when another has ended well, in a thread that no process waits for."""
     future: Future[_Written] = Future()
 
     def run() -> None:
         try:
+            if after is not None:
+                after.result()
             future.set_result(write())
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is taken
             future.set_exception(error)

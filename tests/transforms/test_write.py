@@ -6,6 +6,7 @@ import itertools
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass, field
@@ -96,7 +97,7 @@ def written(bundles: Sequence[Rows], stores: Sequence[Opens], *, behind: bool) -
         found = pipeline | "Rows" >> events.advance_watermark_to_infinity()
         found |= "Write" >> WriteTo(stores, behind=behind)
         found | "Letters" >> beam.ParDo(_Keep(id(_kept(letters))))
-    wait(write._in_flight.values(), PATIENCE_S)
+    wait([flight for flights in write._in_flight.values() for flight in flights], PATIENCE_S)
     return letters
 
 
@@ -164,12 +165,36 @@ def test_what_a_store_refuses_comes_out_as_dead_letters() -> None:
     assert letters[0].frame.schema == DEAD_LETTERS
 
 
-def test_behind_they_come_out_with_what_is_written_next_or_with_a_heartbeat() -> None:
+def test_behind_they_come_out_with_what_is_written_next_or_with_a_heartbeat(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(write, "AHEAD", 1)
     refusing = Opens("refusing")
     refusing.store.refuses = True
     assert len(written([health(1), health(1), health(1)], [refusing], behind=True)) == 2
     assert len(written([beat()], [Opens("another")], behind=True)) == 1
     assert written([beat()], [refusing], behind=True) == []
+
+
+def test_behind_a_few_bundles_go_ahead_of_a_slow_store_and_reach_it_in_their_order() -> None:
+    slow, quick = Opens("slow"), Opens("quick")
+    slow.store.go_on = threading.Event()
+    ended = threading.Event()
+
+    def let_go() -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while len(quick.store.given) < write.AHEAD and time.monotonic() < deadline:
+            time.sleep(0.01)
+        ended.set() if not slow.store.given else None
+        slow.store.go_on.set()
+
+    watcher = threading.Thread(target=let_go)
+    watcher.start()
+    bundles = [health(rows) for rows in range(1, write.AHEAD + 3)]
+    written(bundles, [slow, quick], behind=True)
+    watcher.join()
+    assert ended.is_set()
+    assert slow.store.given == quick.store.given == list(range(1, write.AHEAD + 3))
 
 
 def test_after_a_fault_behind_nothing_more_is_written_to_that_store() -> None:
