@@ -122,7 +122,7 @@ def _elasticsearch(system: System) -> dict[str, dict[Any, Any]]:
 def _scan(client: Elasticsearch, index: str) -> list[dict[str, Any]]:
     if not client.indices.exists(index=index):
         return []
-    client.cluster.health(index=index, wait_for_status="yellow", timeout="60s")
+    client.cluster.health(index=index, wait_for_active_shards="all", timeout="60s")
     return [hit["_source"] for hit in helpers.scan(client, index=index)]
 
 

@@ -108,7 +108,7 @@ def in_elasticsearch(system: System) -> dict[int, Row]:
     client = ElasticsearchConfig(system.stack.endpoints.elasticsearch).client()
     if not client.indices.exists(index="targets"):
         return {}
-    client.cluster.health(index="targets", wait_for_status="yellow", timeout="60s")
+    client.cluster.health(index="targets", wait_for_active_shards="all", timeout="60s")
     client.indices.refresh(index="targets")
     hits = [hit["_source"] for hit in helpers.scan(client, index="targets")]
     found = {int(hit["customer_id"]): _row(hit) for hit in hits}

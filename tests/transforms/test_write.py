@@ -185,7 +185,8 @@ def test_behind_a_few_bundles_go_ahead_of_a_slow_store_and_reach_it_in_their_ord
         deadline = time.monotonic() + PATIENCE_S
         while len(quick.store.given) < write.AHEAD and time.monotonic() < deadline:
             time.sleep(0.01)
-        ended.set() if not slow.store.given else None
+        if not slow.store.given:
+            ended.set()
         slow.store.go_on.set()
 
     watcher = threading.Thread(target=let_go)
