@@ -25,9 +25,13 @@ from tests.bench.work import ROOT, Work
 FOLDER = LOCAL / "bench"
 FULL, LONG, STREAMED, PER_EVENT = 1_000_000, 4_000_000, 200_000, 5_000
 RATE, STEADY_S = 2_000, 120.0
+PAIRS = 3
+"""Measures of each of the two streams; the middle one counts."""
 WARM_RATE = 10_000.0
 """Plays a second for which Elasticsearch is warmed up."""
 
+_Pair = tuple[dict[str, float], dict[str, float]]
+"""What a stream and Elasticsearch alone took."""
 _DOOR = re.compile(r"(.+?): (?:([\d,]+) events/s, )?([\d,]+) requests/s, p50 (.+)")
 
 
@@ -138,11 +142,18 @@ def stores(run: Run) -> None:
                 ("Elasticsearch", False, Target(0.8, 0.95, "times")),
                 ("all stores", True, Target(0.35, 0.6, "times")),
             ):
-                told = stream.through(bench, plays, bigquery=bigquery)
-                alone = stream.alone(bench, told["plays_rate"])["rate"]
-                detail = f"{told['rate']:,.0f} documents/s, {told['plays_rate']:,.0f} plays/s"
-                run.add("Elasticsearch alone, the same documents", alone, detail="documents")
-                run.add(f"emulator to {stores}, to that", told["rate"] / alone, target, detail)
+                pairs = sorted(
+                    (_pair(bench, plays, bigquery=bigquery) for _ in range(PAIRS)), key=_ratio
+                )
+                told, alone = pairs[PAIRS // 2]
+                detail = (
+                    f"{told['rate']:,.0f} documents/s, {told['plays_rate']:,.0f} plays/s; "
+                    f"the middle of {_ratio(pairs[0]):.2f} to {_ratio(pairs[-1]):.2f}"
+                )
+                run.add(
+                    "Elasticsearch alone, the same documents", alone["rate"], detail="documents"
+                )
+                run.add(f"emulator to {stores}, to that", _ratio((told, alone)), target, detail)
             seconds = max(2.0, STEADY_S * run.scale)
             for store, late in latency.measure(bench, seconds, RATE).items():
                 what = f"published to seen in {store}, {RATE:,}/s,"
@@ -151,6 +162,17 @@ def stores(run: Run) -> None:
                         f"worst {late['max']:.2f} s")  # fmt: skip
         finally:
             stack.stop()
+
+
+def _pair(bench: stream.Bench, plays: int, *, bigquery: bool) -> _Pair:
+    """From the emulator to the stores, and Elasticsearch alone right after it."""
+    told = stream.through(bench, plays, bigquery=bigquery)
+    return told, stream.alone(bench, told["plays_rate"])
+
+
+def _ratio(pair: _Pair) -> float:
+    told, alone = pair
+    return told["rate"] / alone["rate"]
 
 
 def doors(run: Run) -> None:
