@@ -23,7 +23,7 @@ from tests.bench.table import Figure, Report, Target, machine
 from tests.bench.work import ROOT, Work
 
 FOLDER = LOCAL / "bench"
-FULL, LONG, STREAMED, PER_EVENT = 1_000_000, 4_000_000, 200_000, 5_000
+FULL, LONG, STREAMED, PER_EVENT = 1_000_000, 4_000_000, 400_000, 5_000
 RATE, STEADY_S = 2_000, 120.0
 PAIRS = 3
 """Measures of each of the two streams; the middle one counts."""
