@@ -7,7 +7,6 @@ is not plainly good is looked at alone, by `decode_line` itself.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -27,14 +26,14 @@ from beam_pipeline.domain.lines import Block, Lines, is_utf8
 from beam_pipeline.domain.outcomes import MessageOutcome, outcomes_frame, read_outcome
 from beam_pipeline.domain.ratio import verdicts
 from beam_pipeline.domain.reasons import InvalidEvent, Reason
-from beam_pipeline.domain.refusals import Refusal, read_refusal
+from beam_pipeline.domain.refused import (
+    RefusedLine,
+    all_refused,
+    already_refused,
+    dead_letters,
+    refuse,
+)
 from beam_pipeline.domain.times import parse_times
-
-KEPT_BYTES = 4 * 1024
-"""How much of a line that is too large a dead letter keeps."""
-
-LOOK_BACK = 100
-"""Lines before an unreadable one of a file that may tell when it was published."""
 
 HEARTBEAT = "heartbeat"
 """A kind of message that carries nothing: it keeps a local runner's timers moving."""
@@ -62,23 +61,13 @@ class Decoded:
     """VERDICTS of all lines that are to be events."""
 
 
-@dataclass(slots=True)
-class _Refused:
-    """One line that is no event."""
-
-    id: str
-    block: Block
-    published_ms: int
-    refusal: Refusal
-
-
 def decode(blocks: Sequence[Block]) -> Decoded:
     """Decode blocks of any kinds. Order is kept; nothing is lost; nothing raises."""
     plays: list[pl.DataFrame] = []
     ad_events: list[pl.DataFrame] = []
-    refused: list[_Refused] = []
+    refused: list[RefusedLine] = []
     outcomes: list[tuple[MessageOutcome, int]] = []
-    unread: list[_Refused] = []
+    unread: list[RefusedLine] = []
     for (kind, schema, own), group in groupby(blocks, lambda b: (b.kind, b.schema, b.own_times)):
         if kind == HEARTBEAT:
             continue
@@ -87,12 +76,12 @@ def decode(blocks: Sequence[Block]) -> Decoded:
             _read_outcomes(lines, schema, outcomes, unread)
             continue
         if kind == "rejected":
-            refused += _refusals(lines)
+            refused += already_refused(lines)
             continue
         try:
             rules = events.kind_of(kind, schema)
         except InvalidEvent as unknown:
-            refused += _all_refused(lines, unknown)
+            refused += all_refused(lines, unknown)
             continue
         found, rows = _structs(rules, lines, own, refused)
         build = _play_frame if rules is events.PLAY else _ad_frame
@@ -104,7 +93,7 @@ def decode(blocks: Sequence[Block]) -> Decoded:
         plays=good_plays,
         ad_events=good_ads,
         messages=outcomes_frame(outcomes),
-        dead_letters=_dead_letters([*refused, *unread]),
+        dead_letters=dead_letters([*refused, *unread]),
         health=rejected_health([line.published_ms for line in refused]),
         verdicts=verdicts(
             [good_plays["published_at"], good_ads["published_at"]],
@@ -127,31 +116,18 @@ def _no_ad_events() -> pl.DataFrame:
     return schemas.RAW_AD_EVENTS.to_frame()
 
 
-def _all_refused(lines: Lines, unknown: InvalidEvent) -> list[_Refused]:
-    refused = []
-    for row in range(len(lines)):
-        size = int(lines.ends[row] - lines.starts[row])
-        reason = unknown if size <= events.MAX_LINE_BYTES else _too_large(size)
-        refused.append(_refuse(lines, row, reason))
-    return refused
-
-
-def _refusals(lines: Lines) -> list[_Refused]:
-    return [_refused(lines, row, read_refusal(lines.line(row))) for row in range(len(lines))]
-
-
 def _read_outcomes(
-    lines: Lines, schema: str, outcomes: list[tuple[MessageOutcome, int]], unread: list[_Refused]
+    lines: Lines, schema: str, outcomes: list[tuple[MessageOutcome, int]], unread: list[RefusedLine]
 ) -> None:
     for row in range(len(lines)):
         try:
             outcomes.append(read_outcome(lines.line(row), schema))
         except InvalidEvent as reason:
-            unread.append(_refuse(lines, row, reason))
+            unread.append(refuse(lines, row, reason))
 
 
 def _structs(
-    rules: Kind, lines: Lines, own_times: bool, refused: list[_Refused]
+    rules: Kind, lines: Lines, own_times: bool, refused: list[RefusedLine]
 ) -> tuple[list[Any], NDArray[np.int64]]:
     """Decode every line; give the structs and their row numbers, and refuse the others."""
     decoder = rules.file_decoder if own_times else rules.decoder
@@ -178,7 +154,7 @@ def _structs(
         if reason is None:
             suspects[row] = False
         else:
-            refused.append(_refuse(lines, row, reason))
+            refused.append(refuse(lines, row, reason))
     rows = np.flatnonzero(~suspects)
     return [found[row] for row in rows], rows
 
@@ -219,7 +195,7 @@ def _verdict(rules: Kind, lines: Lines, row: int, own_times: bool) -> InvalidEve
 
 
 def _play_frame(
-    rules: Kind, lines: Lines, found: list[Any], rows: NDArray[np.int64], refused: list[_Refused]
+    rules: Kind, lines: Lines, found: list[Any], rows: NDArray[np.int64], refused: list[RefusedLine]
 ) -> pl.DataFrame:
     zips = [event.zip for event in found]
     times = parse_times([event.played_at for event in found])
@@ -241,7 +217,7 @@ def _play_frame(
 
 
 def _ad_frame(
-    rules: Kind, lines: Lines, found: list[Any], rows: NDArray[np.int64], refused: list[_Refused]
+    rules: Kind, lines: Lines, found: list[Any], rows: NDArray[np.int64], refused: list[RefusedLine]
 ) -> pl.DataFrame:
     times = parse_times([event.at for event in found])
     published = _published_column(lines, found, rows, times.ms)
@@ -279,7 +255,7 @@ def _keep(
     rows: NDArray[np.int64],
     frame: pl.DataFrame,
     good: NDArray[np.bool_],
-    refused: list[_Refused],
+    refused: list[RefusedLine],
 ) -> pl.DataFrame:
     """The good rows; each of the others is refused with the verdict of `decode_line`."""
     if good.all():
@@ -287,7 +263,7 @@ def _keep(
     for row in rows[~good]:
         reason = _verdict(rules, lines, int(row), lines.of_block(row).own_times)
         assert reason is not None, "columns and lines disagree about an event"
-        refused.append(_refuse(lines, int(row), reason))
+        refused.append(refuse(lines, int(row), reason))
     return frame.filter(pl.Series(good))
 
 
@@ -335,64 +311,3 @@ def _are_digits(text: NDArray[np.uint8]) -> bool:
     for byte in text:
         other = np.uint8(other | (byte - _ZERO > 9))
     return other == 0
-
-
-def _physical(schema: pl.Schema) -> dict[str, pl.DataType]:
-    return {
-        name: pl.Int64() if dtype == schemas.TIMESTAMP else dtype for name, dtype in schema.items()
-    }
-
-
-def _too_large(size: int) -> InvalidEvent:
-    return InvalidEvent(Reason.TOO_LARGE, f"{size} bytes in a line, at most 65536")
-
-
-def _refuse(lines: Lines, row: int, reason: InvalidEvent) -> _Refused:
-    line = lines.line(row)
-    kept = line[:KEPT_BYTES] if reason.reason is Reason.TOO_LARGE else line
-    return _refused(lines, row, Refusal(reason.reason, reason.detail, kept, len(kept) < len(line)))
-
-
-def _refused(lines: Lines, row: int, refusal: Refusal) -> _Refused:
-    block = lines.of_block(row)
-    published_ms = block.published_ms
-    if block.own_times:
-        published_ms = _stated_nearby(lines, row, block.published_ms)
-    return _Refused(f"{block.id}:{lines.number(row)}", block, published_ms, refusal)
-
-
-def _stated_nearby(lines: Lines, row: int, otherwise_ms: int) -> int:
-    """When a line of a file was published, as it says itself, or else a line shortly before it."""
-    for near in range(row, max(row - LOOK_BACK, -1), -1):
-        stated = events.stated_time(lines.line(near))
-        if stated is not None:
-            return stated
-    return otherwise_ms
-
-
-def _dead_letters(refused: list[_Refused]) -> pl.DataFrame:
-    if not refused:
-        return schemas.no_rows("dead_letters")
-    return pl.DataFrame(
-        {
-            "id": [r.id for r in refused],
-            "received_at": [r.published_ms for r in refused],
-            "source": [r.block.source for r in refused],
-            "reason": [r.refusal.reason for r in refused],
-            "detail": [r.refusal.detail for r in refused],
-            "payload": [r.refusal.payload for r in refused],
-            "attributes": [_attributes(r) for r in refused],
-        },
-        schema=_physical(schemas.DEAD_LETTERS),
-    ).cast(schemas.DEAD_LETTERS)
-
-
-def _attributes(refused: _Refused) -> str:
-    """What a replay needs beside the payload: the message's attributes, the kind of the line."""
-    block, refusal = refused.block, refused.refusal
-    attributes = {"kind": block.kind, "schema": block.schema, **block.attributes}
-    if refusal.kind is not None:
-        attributes["kind"] = refusal.kind
-    if refusal.cut:
-        attributes["cut"] = "true"
-    return json.dumps(attributes, sort_keys=True)
