@@ -2,7 +2,8 @@
 
 A kept row is thrown away once it is further behind the newest event than the dedup horizon and
 half an hour: by the events' own time, never by a watermark or a clock. The index is rebuilt from
-what is left, so that is done once in a while, not with every frame.
+what is left, so that is done once in a while, not with every frame; and not when time seems to
+leap, for one event from far ahead would take from all others what their copies are known by.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from beam_pipeline.domain.times import epoch_ms
 
 RETENTION = DEDUP_HORIZON + timedelta(minutes=30)
 PRUNE_EVERY = timedelta(hours=3)
+LEAP = timedelta(days=7)
+"""Newest events that are further apart do not follow each other: another frame has to agree."""
 STEP = timedelta(hours=12)
 """A frame that spans more is taken in steps, the oldest first."""
 
-_RETENTION_MS, _PRUNE_EVERY_MS, _STEP_MS = (
-    period // timedelta(milliseconds=1) for period in (RETENTION, PRUNE_EVERY, STEP)
+_RETENTION_MS, _PRUNE_EVERY_MS, _LEAP_MS, _STEP_MS = (
+    period // timedelta(milliseconds=1) for period in (RETENTION, PRUNE_EVERY, LEAP, STEP)
 )
 
 
@@ -115,8 +118,9 @@ class History:
         return outcome
 
     def _prune(self, newest_ms: int) -> None:
-        if self.prune_after_ms is None:
-            self.prune_after_ms = newest_ms + _PRUNE_EVERY_MS
+        if self.prune_after_ms is None or abs(newest_ms - self.prune_after_ms) > _LEAP_MS:
+            self.prune_after_ms = newest_ms
+            return
         if newest_ms < self.prune_after_ms:
             return
         self.prune_after_ms = newest_ms + _PRUNE_EVERY_MS

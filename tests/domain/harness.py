@@ -26,7 +26,6 @@ from beam_pipeline.domain.references import CUSTOMER_TRAITS, TRACK_TRAITS, Place
 from beam_pipeline.domain.shard import Outcome
 from tests.oracle import Message, Reference
 
-LONG_AGO = -(2**60)
 
 
 class KnownReferences:
@@ -194,9 +193,11 @@ class Domain:
         count = len(self.histories)
         for number, history in enumerate(self.histories):
             mine = pl.col("customer_id") % count == number
-            if self._prune_always and history.prune_after_ms is not None:
-                history.prune_after_ms = LONG_AGO
-            outcome = history.process(plays.filter(mine), ads.filter(mine))
+            frames = plays.filter(mine), ads.filter(mine)
+            if self._prune_always:
+                moments = pl.concat([frame["published_at"] for frame in frames])
+                history.prune_after_ms = moments.to_physical().min()
+            outcome = history.process(*frames)
             self._write(outcome)
             deltas.append(outcome.delta)
         return deltas

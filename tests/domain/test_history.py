@@ -88,6 +88,28 @@ def test_a_quiet_customer_is_pruned_by_the_time_of_the_others() -> None:
     assert sum(row["duplicate"] for row in held.health.values()) == 0
 
 
+@pytest.mark.parametrize("ahead", [300 * DAY, 2_000_000 * DAY])
+def test_one_event_from_far_ahead_takes_nothing_from_the_others(ahead: int) -> None:
+    domain = Domain(REFERENCE)
+    domain.feed(messages_of([Sent("play", "a", 1, NOON, NOON)]))
+    domain.feed(messages_of([Sent("play", "ahead", 2, NOON + ahead, NOON + ahead)]))
+    domain.feed(messages_of([Sent("play", "a", 1, NOON, NOON + HOUR)]))
+    assert sum(row["duplicate"] for row in domain.held.health.values()) == 1
+    for hour in range(24):
+        at = NOON + hour * HOUR
+        domain.feed(messages_of([Sent("play", f"{hour}", 3, at, at)]))
+    assert domain.kept_rows() < 15
+
+
+def test_a_pause_of_weeks_leaves_nothing_behind() -> None:
+    domain = Domain(REFERENCE)
+    domain.feed(messages_of(half_hour(0)))
+    for minute in range(2):
+        at = NOON + 30 * DAY + minute * MINUTE
+        domain.feed(messages_of([Sent("play", f"{minute}", 1, at, at)]))
+    assert domain.kept_rows() == 2
+
+
 def test_a_rebuilt_index_answers_as_the_lost_one_would_have() -> None:
     events = [event for number in range(30) for event in half_hour(number)]
     lost, kept = Domain(REFERENCE, 2), Domain(REFERENCE, 2)
