@@ -94,6 +94,8 @@ class BigQuerySink:
 
     name = "bigquery"
     datasets = DATASETS
+    patience_s = 1.0
+    """For a request costs as much as hundreds of rows."""
 
     def __init__(
         self,

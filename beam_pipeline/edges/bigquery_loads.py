@@ -67,6 +67,7 @@ class BigQueryLoads:
 
     name = "bigquery"
     datasets = DATASETS
+    patience_s = 0.0
 
     def __init__(self, config: BigQueryConfig, run: str, outage: Outage | None = None) -> None:
         self._config = config

@@ -127,6 +127,7 @@ class ElasticsearchSink:
 
     name = "elasticsearch"
     datasets = frozenset({*ADDRESSES, "interests"})
+    patience_s = 0.0
 
     def __init__(
         self, client: Elasticsearch, outage: Outage | None = None, clock: Clock = utc_now

@@ -43,6 +43,7 @@ class FeaturesSink:
 
     name = "redis"
     datasets = frozenset({"features"})
+    patience_s = 0.0
 
     def __init__(self, client: Redis, outage: Outage | None = None) -> None:
         self._client = client

@@ -45,6 +45,7 @@ class ParquetSink:
 
     name = "parquet"
     datasets = frozenset(DATASETS)
+    patience_s = 0.0
 
     def __init__(self, staging: Path) -> None:
         self._staging = staging

@@ -82,6 +82,7 @@ class RedisSink:
 
     name = "redis"
     datasets = frozenset({"interests"})
+    patience_s = 0.0
 
     def __init__(self, client: Redis, outage: Outage | None = None) -> None:
         self._client = client

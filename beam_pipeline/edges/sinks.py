@@ -30,6 +30,8 @@ class Sink(Protocol):
 
     name: str
     datasets: frozenset[str]
+    patience_s: float
+    """How long few rows may wait for others, in seconds, where that saves the store work."""
 
     def write(self, dataset: str, frame: pl.DataFrame) -> pl.DataFrame:
         """Store every row of `frame` and return the refused ones as a DEAD_LETTERS frame.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -18,6 +17,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from beam_pipeline.domain.schemas import PUBLISH_TIME
+from beam_pipeline.transforms.behind import Lane
 from beam_pipeline.transforms.dofn import DoFn
 from beam_pipeline.transforms.frames import Rows
 from beam_pipeline.transforms.resources import Opens, opened
@@ -31,6 +31,8 @@ class Store(Protocol):
 
     name: str
     datasets: frozenset[str]
+    patience_s: float
+    """How long few rows may wait for others, in seconds, where they are written behind."""
 
     def write(self, dataset: str, frame: pl.DataFrame) -> pl.DataFrame:
         """Write rows, give the refused ones as DEAD_LETTERS."""
@@ -113,78 +115,77 @@ class _WriteFn(DoFn):
     def _write(self) -> list[Rows]:
         frames = {dataset: pl.concat(parts) for dataset, parts in self._pending.items()}
         self._pending, self._count = {}, 0
-        writes = {
-            (config, dataset): partial(self._write_to, opened(config), dataset, frame)
+        given = [
+            (_Place(config, dataset, self._progress), frame)
             for config in self._stores
             for dataset, frame in frames.items()
             if dataset in opened(config).datasets
-        }
+        ]
         refused = []
-        for written in _behind(writes) if self._behind else _at_once(list(writes.values())):
+        for written in _behind(given) if self._behind else _at_once(given):
             Metrics.counter("write", f"rows_{written.store}").inc(written.rows)
             if written.letters.height:
                 refused.append(Rows("dead_letters", written.letters))
         return refused
 
-    def _write_to(self, store: Store, dataset: str, frame: pl.DataFrame) -> _Written:
-        letters = store.write(dataset, frame.drop(PUBLISH_TIME, strict=False))
-        if dataset == "plays":
-            self._record(store.name, frame)
+
+class _Place(NamedTuple):
+    """A dataset of a store."""
+
+    config: Opens[Store]
+    dataset: str
+    progress: Opens[Recorder] | None
+
+    def write(self, frame: pl.DataFrame) -> _Written:
+        """Write rows; those of plays tell how far the store has come."""
+        store = opened(self.config)
+        letters = store.write(self.dataset, frame.drop(PUBLISH_TIME, strict=False))
+        if self.dataset == "plays" and self.progress is not None:
+            moments = frame[["published_at", PUBLISH_TIME]].max()
+            newest = moments.with_columns(pl.all().to_physical()).row(0)
+            opened(self.progress).record(store.name, *newest)
         return _Written(store.name, frame.height - letters.height, letters)
 
-    def _record(self, store: str, plays: pl.DataFrame) -> None:
-        if self._progress is not None:
-            moments = plays[["published_at", PUBLISH_TIME]].max()
-            newest = moments.with_columns(pl.all().to_physical()).row(0)
-            opened(self._progress).record(store, *newest)
+
+_Given = Sequence[tuple[_Place, pl.DataFrame]]
+
+_lanes: dict[_Place, Lane[_Written]] = {}
+"""Of the places that are written behind. One whose write failed stays, and fails all after it."""
+_opening = threading.Lock()
 
 
-_Place = tuple[Opens[Store], str]
-"""A dataset of a store."""
-_Write = Callable[[], _Written]
-
-AHEAD = 4
-"""Writes to one place that may be under way or wait for the one before them."""
-_in_flight: dict[_Place, deque[Future[_Written]]] = {}
-"""Of each place that is written behind, the oldest first. A write that failed stays, and fails all
-that come after it."""
-
-
-def _at_once(writes: Sequence[_Write]) -> list[_Written]:
+def _at_once(given: _Given) -> list[_Written]:
     """Write to several places; raises what any raised, when all have ended."""
-    others = [_begun(write) for write in writes[1:]]
+    others = [_begun(partial(place.write, frame)) for place, frame in given[1:]]
     try:
-        first = [write() for write in writes[:1]]
+        first = [place.write(frame) for place, frame in given[:1]]
     finally:
         wait(others)
     return first + [other.result() for other in others]
 
 
-def _behind(writes: Mapping[_Place, _Write]) -> list[_Written]:
-    """Begin to write, to each place in turn, where there is room; what has ended since."""
-    ended = []
-    for place, flights in _in_flight.items():
-        most = AHEAD - (place in writes)
-        while flights and (flights[0].done() or len(flights) > most):
-            ended.append(flights[0].result())
-            flights.popleft()
-    for place, write in writes.items():
-        flights = _in_flight.setdefault(place, deque())
-        flights.append(_begun(write, after=flights[-1] if flights else None))
-    return ended
-
-
-def _begun(write: _Write, after: Future[_Written] | None = None) -> Future[_Written]:
-    """Begin a write, when another has ended well, in a thread that no process waits for."""
+def _begun(write: Callable[[], _Written]) -> Future[_Written]:
+    """Begin a write in a thread that no process waits for when it ends."""
     future: Future[_Written] = Future()
 
     def run() -> None:
         try:
-            if after is not None:
-                after.result()
             future.set_result(write())
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is taken
             future.set_exception(error)
 
     threading.Thread(target=run, name="write", daemon=True).start()
     return future
+
+
+def _behind(given: _Given) -> list[_Written]:
+    """Leave rows to be written; what has been written since."""
+    with _opening:
+        for place, _ in given:
+            if place not in _lanes:
+                _lanes[place] = Lane(place.write, opened(place.config).patience_s)
+        lanes = dict(_lanes)
+    ended = [written for lane in lanes.values() for written in lane.ended()]
+    for place, frame in given:
+        lanes[place].put(frame)
+    return ended

@@ -24,8 +24,8 @@ from beam_pipeline.domain.lines import Block
 from beam_pipeline.domain.readers import Reader
 from beam_pipeline.domain.references import CUSTOMER_TRAITS, TRACK_TRAITS, Places, described
 from beam_pipeline.domain.shard import Outcome
+from beam_pipeline.domain.times import epoch_ms
 from tests.oracle import Message, Reference
-
 
 
 class KnownReferences:
@@ -195,8 +195,8 @@ class Domain:
             mine = pl.col("customer_id") % count == number
             frames = plays.filter(mine), ads.filter(mine)
             if self._prune_always:
-                moments = pl.concat([frame["published_at"] for frame in frames])
-                history.prune_after_ms = moments.to_physical().min()
+                moments = np.concatenate([epoch_ms(frame["published_at"]) for frame in frames])
+                history.prune_after_ms = int(moments.min()) if len(moments) else None
             outcome = history.process(*frames)
             self._write(outcome)
             deltas.append(outcome.delta)

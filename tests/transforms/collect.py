@@ -47,6 +47,7 @@ class ShelfStore:
 
     name = "shelf"
     datasets = frozenset(DATASETS)
+    patience_s = 0.0
 
     def __init__(self, number: int) -> None:
         self._number = number
