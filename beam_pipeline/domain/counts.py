@@ -44,7 +44,8 @@ _FIRST_CODED = np.cumsum([0, *(len(CODED.get(name, ())) for name in DIMENSIONS[:
 _FIRST_CODED[[name not in CODED for name in DIMENSIONS]] = -1
 """Where the keys of a dimension begin among all that are coded; -1 where they are not."""
 
-_EVERY_READER = np.uint8(sum(Reader))
+_DIRTY = np.uint8(255)
+"""A bit for each reader that there may be."""
 
 
 class _Ring:
@@ -325,8 +326,8 @@ def _add(
         place = bucket[row] % RING * width + key[row]
         all_plays[place] += plays[row]
         all_listeners[place] += listeners[row]
-        dirty[place] = _EVERY_READER
-        for step in range(SLIDING_BUCKETS):
+        dirty[place] = _DIRTY
+        for step in range(len(sliding)):
             ending = (bucket[row] + step) % RING * width + key[row]
             all_sliding[ending] += sliding[step][row]
-            dirty_sliding[ending] = _EVERY_READER
+            dirty_sliding[ending] = _DIRTY

@@ -199,6 +199,6 @@ def _add(
         sums[0, column] += 1
         if entered[row]:
             sums[1, column] += 1
-            for step in range(SLIDING_BUCKETS):
+            for step in range(len(sums) - 2):
                 sums[2 + step, column] += entered[row] >> step & 1
     return end
