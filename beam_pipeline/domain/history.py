@@ -1,9 +1,10 @@
 """The history of a shard over time: what is kept, and when it is thrown away.
 
-A kept row is thrown away once it is further behind the newest event than the dedup horizon and
-half an hour: by the events' own time, never by a watermark or a clock. The index is rebuilt from
-what is left, so that is done once in a while, not with every frame; and not when time seems to
-leap, for one event from far ahead would take from all others what their copies are known by.
+A kept row is thrown away once it is further behind the newest ones than the dedup horizon and half
+an hour: by the events' own time, never by a watermark or a clock. The newest are all but the last
+hundredth, which wrong clocks may have put far ahead; so what the copies of others are known by is
+not theirs to throw away. The index is rebuilt from what is left, so that is done once in a while,
+and only when it has grown since.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from beam_pipeline.domain import health
 from beam_pipeline.domain.dedup import DEDUP_HORIZON
@@ -22,13 +24,13 @@ from beam_pipeline.domain.times import epoch_ms
 
 RETENTION = DEDUP_HORIZON + timedelta(minutes=30)
 PRUNE_EVERY = timedelta(hours=3)
-LEAP = timedelta(days=7)
-"""Newest events that are further apart do not follow each other: another frame has to agree."""
+GROWN = 1 / 16
+"""The share of its rows that a history has added at least when it is pruned again."""
 STEP = timedelta(hours=12)
 """A frame that spans more is taken in steps, the oldest first."""
 
-_RETENTION_MS, _PRUNE_EVERY_MS, _LEAP_MS, _STEP_MS = (
-    period // timedelta(milliseconds=1) for period in (RETENTION, PRUNE_EVERY, LEAP, STEP)
+_RETENTION_MS, _PRUNE_EVERY_MS, _STEP_MS = (
+    period // timedelta(milliseconds=1) for period in (RETENTION, PRUNE_EVERY, STEP)
 )
 
 
@@ -114,17 +116,20 @@ class History:
         outcome = self.shard.process(plays, ad_events)
         if outcome.kept.height:
             self._storage.append(outcome.kept)
-            self._prune(int(outcome.kept["published_ms"].to_numpy().max()))
+            self._prune(int(np.median(outcome.kept["published_ms"].to_numpy())))
         return outcome
 
-    def _prune(self, newest_ms: int) -> None:
-        if self.prune_after_ms is None or abs(newest_ms - self.prune_after_ms) > _LEAP_MS:
-            self.prune_after_ms = newest_ms
+    def _prune(self, now_ms: int) -> None:
+        if self.prune_after_ms is None:
+            self.prune_after_ms = now_ms + _PRUNE_EVERY_MS
+        added = len(self.shard) - self.shard.remembered
+        too_soon = 0 < self.prune_after_ms - now_ms <= _PRUNE_EVERY_MS + _STEP_MS
+        if too_soon or added < GROWN * len(self.shard):
             return
-        if newest_ms < self.prune_after_ms:
-            return
+        kept = self._storage.read()
+        newest_ms = _newest(kept["published_ms"].to_numpy())
         self.prune_after_ms = newest_ms + _PRUNE_EVERY_MS
-        kept = self._storage.read().filter(pl.col("published_ms") >= newest_ms - _RETENTION_MS)
+        kept = kept.filter(pl.col("published_ms") >= newest_ms - _RETENTION_MS)
         self._storage.replace(kept)
         self.shard = self._index(kept)
 
@@ -132,3 +137,9 @@ class History:
         shard = Shard(self._references, self._places)
         shard.remember(kept)
         return shard
+
+
+def _newest(published_ms: NDArray[np.int64]) -> int:
+    """The newest of these times that a hundredth of them, or one, lies behind."""
+    place = len(published_ms) - 1 - max(1, len(published_ms) // 100)
+    return int(np.partition(published_ms, place)[place]) if place > 0 else int(published_ms.min())

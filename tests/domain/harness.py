@@ -197,6 +197,7 @@ class Domain:
             if self._prune_always:
                 moments = np.concatenate([epoch_ms(frame["published_at"]) for frame in frames])
                 history.prune_after_ms = int(moments.min()) if len(moments) else None
+                history.shard.remembered = 0
             outcome = history.process(*frames)
             self._write(outcome)
             deltas.append(outcome.delta)

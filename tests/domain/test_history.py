@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
@@ -88,26 +89,42 @@ def test_a_quiet_customer_is_pruned_by_the_time_of_the_others() -> None:
     assert sum(row["duplicate"] for row in held.health.values()) == 0
 
 
-@pytest.mark.parametrize("ahead", [300 * DAY, 2_000_000 * DAY])
-def test_one_event_from_far_ahead_takes_nothing_from_the_others(ahead: int) -> None:
-    domain = Domain(REFERENCE)
-    domain.feed(messages_of([Sent("play", "a", 1, NOON, NOON)]))
-    domain.feed(messages_of([Sent("play", "ahead", 2, NOON + ahead, NOON + ahead)]))
-    domain.feed(messages_of([Sent("play", "a", 1, NOON, NOON + HOUR)]))
-    assert sum(row["duplicate"] for row in domain.held.health.values()) == 1
-    for hour in range(24):
-        at = NOON + hour * HOUR
-        domain.feed(messages_of([Sent("play", f"{hour}", 3, at, at)]))
-    assert domain.kept_rows() < 15
+def _shifted(event: Sent, at: int = 0, published: int = 0) -> Sent:
+    return replace(event, at=event.at + at, published_ms=event.published_ms + published)
 
 
-def test_a_pause_of_weeks_leaves_nothing_behind() -> None:
+@pytest.mark.parametrize("ahead", [8 * HOUR, 2 * DAY, 300 * DAY, 2_000_000 * DAY])
+@pytest.mark.parametrize("first", [True, False])
+def test_events_from_ahead_take_nothing_from_the_others(ahead: int, first: bool) -> None:
     domain = Domain(REFERENCE)
-    domain.feed(messages_of(half_hour(0)))
-    for minute in range(2):
-        at = NOON + 30 * DAY + minute * MINUTE
-        domain.feed(messages_of([Sent("play", f"{minute}", 1, at, at)]))
-    assert domain.kept_rows() == 2
+    early = messages_of([Sent("play", "ahead", 2, NOON + ahead, NOON + ahead)])
+    domain.feed(early if first else [])
+    for number in range(40):
+        domain.feed(messages_of(half_hour(number)))
+        domain.feed(early if number == 20 else [])
+        of_before = half_hour(number - 10) if number >= 10 else []
+        domain.feed(messages_of([_shifted(each, published=5 * HOUR) for each in of_before]))
+    duplicates = sum(row["duplicate"] for row in domain.held.health.values())
+    assert duplicates == 22 * 30 + first
+    assert domain.kept_rows() < 22 * 25
+
+
+@pytest.mark.parametrize("apart", [15 * HOUR, 300 * DAY])
+def test_two_times_at_once_are_bounded_too(apart: int) -> None:
+    domain = Domain(REFERENCE)
+    for number in range(200):
+        domain.feed(messages_of(half_hour(number)))
+        domain.feed(messages_of([_shifted(each, -apart, -apart) for each in half_hour(number)]))
+    assert domain.kept_rows() < 22 * 2 * 25
+
+
+def test_a_pause_of_weeks_leaves_little_behind() -> None:
+    domain = Domain(REFERENCE)
+    for number in range(10):
+        domain.feed(messages_of(half_hour(number)))
+    for number in range(48 * 30, 48 * 30 + 20):
+        domain.feed(messages_of(half_hour(number)))
+    assert domain.kept_rows() <= 20 * 22
 
 
 def test_a_rebuilt_index_answers_as_the_lost_one_would_have() -> None:
