@@ -28,8 +28,8 @@ class Lane(Generic[Written]):
     def __init__(self, write: Callable[[pl.DataFrame], Written], patience_s: float) -> None:
         self._write = write
         self._patience_s = patience_s
-        self._waiting: list[pl.DataFrame] = []
-        self._since = 0.0
+        self._waiting: list[tuple[float, pl.DataFrame]] = []
+        self._left = self._done = 0
         self._ended: list[Written] = []
         self._failure: BaseException | None = None
         self._changed = threading.Condition()
@@ -43,10 +43,14 @@ class Lane(Generic[Written]):
         with self._changed:
             self._changed.wait_for(lambda: self._failure or len(self._waiting) < AHEAD)
             self._raise()
-            if not self._waiting:
-                self._since = time.monotonic()
-            self._waiting.append(frame)
+            self._waiting.append((time.monotonic(), frame))
+            self._left += 1
             self._changed.notify_all()
+
+    def all_so_far(self) -> Callable[[], bool]:
+        """Tells, whenever it is asked, whether all that has been left until now is written."""
+        left = self._left
+        return lambda: self._done >= left
 
     def ended(self) -> list[Written]:
         """What became of the writes that have ended since the last call; raises as `put` does."""
@@ -62,27 +66,28 @@ class Lane(Generic[Written]):
     def _run(self) -> None:
         try:
             while True:
-                written = self._write(self._next())
+                frames = self._next()
+                written = self._write(frames[0] if len(frames) == 1 else pl.concat(frames))
                 with self._changed:
                     self._ended.append(written)
+                    self._done += len(frames)
         except BaseException as error:  # noqa: BLE001 - it is raised where rows are left
             with self._changed:
                 self._failure = error
                 self._changed.notify_all()
 
-    def _next(self) -> pl.DataFrame:
+    def _next(self) -> list[pl.DataFrame]:
         """The rows that waited longest, when they are enough or have waited long enough."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting)
-            due = self._since + self._patience_s
+            due = self._waiting[0][0] + self._patience_s
             self._changed.wait_for(self._enough, timeout=max(0.0, due - time.monotonic()))
-            frames, rows = [self._waiting.pop(0)], 0
+            frames, rows = [self._waiting.pop(0)[1]], 0
             while self._waiting and (rows := rows + frames[-1].height) < ENOUGH_ROWS:
-                frames.append(self._waiting.pop(0))
-            self._since = time.monotonic()
+                frames.append(self._waiting.pop(0)[1])
             self._changed.notify_all()
-        return frames[0] if len(frames) == 1 else pl.concat(frames)
+        return frames
 
     def _enough(self) -> bool:
-        rows = sum(frame.height for frame in self._waiting)
+        rows = sum(frame.height for _, frame in self._waiting)
         return rows >= ENOUGH_ROWS or len(self._waiting) == AHEAD

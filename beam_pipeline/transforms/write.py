@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -115,18 +116,35 @@ class _WriteFn(DoFn):
     def _write(self) -> list[Rows]:
         frames = {dataset: pl.concat(parts) for dataset, parts in self._pending.items()}
         self._pending, self._count = {}, 0
+        stores = {config: opened(config) for config in self._stores}
         given = [
-            (_Place(config, dataset, self._progress), frame)
-            for config in self._stores
+            (_Place(config, dataset), frame)
+            for config, store in stores.items()
             for dataset, frame in frames.items()
-            if dataset in opened(config).datasets
+            if dataset in store.datasets
         ]
+        records = self._records(stores, frames.get("plays"))
         refused = []
-        for written in _behind(given) if self._behind else _at_once(given):
+        for written in (_behind if self._behind else _at_once)(given, records):
             Metrics.counter("write", f"rows_{written.store}").inc(written.rows)
             if written.letters.height:
                 refused.append(Rows("dead_letters", written.letters))
         return refused
+
+    def _records(
+        self, stores: Mapping[Opens[Store], Store], plays: pl.DataFrame | None
+    ) -> dict[Opens[Store], Callable[[], None]]:
+        """What is to be called when a store has taken these plays, and all that came before."""
+        if plays is None or self._progress is None:
+            return {}
+        moments = plays[["published_at", PUBLISH_TIME]].max()
+        newest = moments.with_columns(pl.all().to_physical()).row(0)
+        record = opened(self._progress).record
+        return {
+            config: partial(record, store.name, *newest)
+            for config, store in stores.items()
+            if "plays" in store.datasets
+        }
 
 
 class _Place(NamedTuple):
@@ -134,34 +152,43 @@ class _Place(NamedTuple):
 
     config: Opens[Store]
     dataset: str
-    progress: Opens[Recorder] | None
 
     def write(self, frame: pl.DataFrame) -> _Written:
-        """Write rows; those of plays tell how far the store has come."""
+        """Write rows."""
         store = opened(self.config)
         letters = store.write(self.dataset, frame.drop(PUBLISH_TIME, strict=False))
-        if self.dataset == "plays" and self.progress is not None:
-            moments = frame[["published_at", PUBLISH_TIME]].max()
-            newest = moments.with_columns(pl.all().to_physical()).row(0)
-            opened(self.progress).record(store.name, *newest)
         return _Written(store.name, frame.height - letters.height, letters)
 
 
 _Given = Sequence[tuple[_Place, pl.DataFrame]]
+_Records = Mapping[Opens[Store], Callable[[], None]]
+
+
+class _Due(NamedTuple):
+    """What is to be recorded of a store, once all that it was left until then is written."""
+
+    written: Sequence[Callable[[], bool]]
+    record: Callable[[], None]
+
 
 _lanes: dict[_Place, Lane[_Written]] = {}
 """Of the places that are written behind. One whose write failed stays, and fails all after it."""
-_opening = threading.Lock()
+_due: dict[Opens[Store], deque[_Due]] = {}
+"""Of each store, the oldest first: what comes later cannot be recorded before."""
+_behind_lock = threading.Lock()
 
 
-def _at_once(given: _Given) -> list[_Written]:
+def _at_once(given: _Given, records: _Records) -> list[_Written]:
     """Write to several places; raises what any raised, when all have ended."""
     others = [_begun(partial(place.write, frame)) for place, frame in given[1:]]
     try:
         first = [place.write(frame) for place, frame in given[:1]]
     finally:
         wait(others)
-    return first + [other.result() for other in others]
+    written = first + [other.result() for other in others]
+    for record in records.values():
+        record()
+    return written
 
 
 def _begun(write: Callable[[], _Written]) -> Future[_Written]:
@@ -178,14 +205,30 @@ def _begun(write: Callable[[], _Written]) -> Future[_Written]:
     return future
 
 
-def _behind(given: _Given) -> list[_Written]:
+def _behind(given: _Given, records: _Records) -> list[_Written]:
     """Leave rows to be written; what has been written since."""
-    with _opening:
+    with _behind_lock:
         for place, _ in given:
             if place not in _lanes:
                 _lanes[place] = Lane(place.write, opened(place.config).patience_s)
         lanes = dict(_lanes)
+        reached = [_reached(due) for due in _due.values()]
+    for due in reached:
+        if due is not None:
+            due.record()
     ended = [written for lane in lanes.values() for written in lane.ended()]
     for place, frame in given:
         lanes[place].put(frame)
+    for config, record in records.items():
+        written = [lane.all_so_far() for place, lane in lanes.items() if place.config == config]
+        with _behind_lock:
+            _due.setdefault(config, deque()).append(_Due(written, record))
     return ended
+
+
+def _reached(due: deque[_Due]) -> _Due | None:
+    """Take out whatever is written by now; the last of it."""
+    last = None
+    while due and all(written() for written in due[0].written):
+        last = due.popleft()
+    return last

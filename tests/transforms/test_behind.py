@@ -95,15 +95,29 @@ def test_enough_rows_and_enough_frames_wait_for_no_others(frames: list[pl.DataFr
     assert place.writes == [pl.concat(frames)["row"].to_list()]
 
 
-def test_few_rows_wait_for_others_but_not_for_ever() -> None:
+def test_few_rows_wait_for_others() -> None:
     place = Place()
-    lane = Lane(place.write, 2.0)
+    lane = Lane(place.write, 1e6)
     lane.put(rows(1))
-    lane.put(rows(2))
-    eventually(lambda: bool(place.writes))
-    lane.put(rows(3))
-    eventually(lambda: len(place.writes) == 2)
-    assert place.writes == [[1, 2], [3]]
+    assert not place.begun.wait(0.1)
+    lane.put(rows(*range(ENOUGH_ROWS)))
+    assert place.begun.wait(PATIENCE_S)
+
+
+def test_few_rows_do_not_wait_for_ever() -> None:
+    place = Place()
+    Lane(place.write, 0.05).put(rows(1))
+    assert place.begun.wait(PATIENCE_S)
+
+
+def test_whether_all_so_far_is_written_can_be_asked() -> None:
+    place, lane = held_up()
+    lane.put(rows(1))
+    all_so_far = lane.all_so_far()
+    assert not all_so_far()
+    place.go_on.set()
+    eventually(all_so_far)
+    assert place.writes == [[0], [1]]
 
 
 def test_what_became_of_each_write_is_told_once() -> None:

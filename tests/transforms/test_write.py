@@ -20,7 +20,13 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.testing.test_stream import TestStream
 
 from beam_pipeline.domain.decode import HEARTBEAT
-from beam_pipeline.domain.schemas import DEAD_LETTERS, HEALTH, no_rows
+from beam_pipeline.domain.schemas import (
+    DEAD_LETTERS,
+    HEALTH,
+    PUBLISH_TIME,
+    TIMESTAMP,
+    no_rows,
+)
 from beam_pipeline.edges.sinks import Refused, dead_letters
 from beam_pipeline.transforms import write
 from beam_pipeline.transforms.frames import Rows, register_coders
@@ -36,10 +42,10 @@ _stores: dict[int, Store] = {}
 class Store:
     """Keeps how many rows it was given; waits, refuses or fails when told to."""
 
-    datasets = frozenset({"health"})
     patience_s = 0.0
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *others: str) -> None:
+        self.datasets = frozenset({"health", *others})
         self.name = name
         self.given: list[int] = []
         self.begun, self.go_on = threading.Event(), threading.Event()
@@ -48,7 +54,9 @@ class Store:
         self.waited_in_vain = False
 
     def write(self, dataset: str, frame: pl.DataFrame) -> pl.DataFrame:
-        assert dataset == "health"
+        assert dataset in self.datasets
+        if dataset != "health":
+            return no_rows("dead_letters")
         self.begun.set()
         self.waited_in_vain |= not self.go_on.wait(PATIENCE_S)
         if self.fails:
@@ -65,6 +73,7 @@ class Opens:
     """Opens a store of this process."""
 
     name: str = "one"
+    others: tuple[str, ...] = ()
     number: int = field(default_factory=lambda: next(_numbers))
 
     def open(self) -> Store:
@@ -72,7 +81,7 @@ class Opens:
 
     @property
     def store(self) -> Store:
-        return _stores.setdefault(self.number, Store(self.name))
+        return _stores.setdefault(self.number, Store(self.name, *self.others))
 
 
 def health(rows: int) -> Rows:
@@ -80,13 +89,41 @@ def health(rows: int) -> Rows:
     return Rows("health", pl.DataFrame([(minute, *[1] * 7)] * rows, HEALTH, orient="row"))
 
 
+def plays(hour: int) -> Rows:
+    moment = pl.Series([datetime(2026, 3, 2, hour, tzinfo=UTC)], dtype=TIMESTAMP)
+    return Rows("plays", pl.DataFrame({"published_at": moment, PUBLISH_TIME: moment}))
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Opens what keeps the progress of stores, in hours of the day."""
+
+    number: int = field(default_factory=lambda: next(_numbers))
+
+    def open(self) -> Notes:
+        return self
+
+    def record(self, store: str, published_ms: int, publish_time_ms: int) -> None:
+        assert published_ms == publish_time_ms
+        _hours.setdefault(self.number, []).append((store, published_ms // 3_600_000 % 24))
+
+    @property
+    def hours(self) -> list[tuple[str, int]]:
+        return _hours.get(self.number, [])
+
+
+_hours: dict[int, list[tuple[str, int]]] = {}
+
+
 def beat() -> Rows:
     return Rows(HEARTBEAT, no_rows("health"))
 
 
-def written(bundles: Sequence[Rows], stores: Sequence[Opens], *, behind: bool) -> list[Rows]:
+def written(
+    bundles: Sequence[Rows], stores: Sequence[Opens], notes: Notes | None = None, *, behind: bool
+) -> list[Rows]:
     """Write rows, a bundle each; when they are written, give the dead letters that came out."""
-    letters = through(bundles, stores, behind=behind)
+    letters = through(bundles, stores, notes, behind=behind)
     due = sum(rows.frame.height for rows in bundles if rows.dataset == "health")
     deadline = time.monotonic() + PATIENCE_S
     while any(sum(opens.store.given) < due for opens in stores):
@@ -95,7 +132,9 @@ def written(bundles: Sequence[Rows], stores: Sequence[Opens], *, behind: bool) -
     return letters
 
 
-def through(bundles: Sequence[Rows], stores: Sequence[Opens], *, behind: bool) -> list[Rows]:
+def through(
+    bundles: Sequence[Rows], stores: Sequence[Opens], notes: Notes | None = None, *, behind: bool
+) -> list[Rows]:
     """Run a pipeline that writes rows, a bundle each, and give the dead letters that come out."""
     letters: list[Rows] = []
     register_coders()
@@ -106,7 +145,7 @@ def through(bundles: Sequence[Rows], stores: Sequence[Opens], *, behind: bool) -
         events = events.add_elements([rows]).advance_processing_time(1)
     with beam.Pipeline(runner="BundleBasedDirectRunner", options=options) as pipeline:
         found = pipeline | "Rows" >> events.advance_watermark_to_infinity()
-        found |= "Write" >> WriteTo(stores, behind=behind)
+        found |= "Write" >> WriteTo(stores, notes, behind=behind)
         found | "Letters" >> beam.ParDo(_Keep(id(_kept(letters))))
     return letters
 
@@ -133,6 +172,7 @@ def nothing_in_flight() -> Iterator[None]:
     """What one test leaves behind is nothing to the next."""
     yield
     write._lanes.clear()
+    write._due.clear()
 
 
 @pytest.mark.parametrize("behind", [False, True])
@@ -140,7 +180,7 @@ def test_every_store_is_given_what_it_takes(behind: bool) -> None:
     stores = [Opens("one"), Opens("two"), Opens("three")]
     other = Rows("interests", no_rows("interests"))
     assert written([health(2), other, health(3), beat()], stores, behind=behind) == []
-    assert [sum(opens.store.given) for opens in stores] == [5] * 3
+    assert all(opens.store.given in ([[2, 3], [5]] if behind else [[2, 3]]) for opens in stores)
 
 
 def test_stores_are_written_at_the_same_time() -> None:
@@ -225,12 +265,44 @@ def test_after_a_fault_behind_nothing_more_is_written_to_that_store() -> None:
     assert failing.store.given == []
 
 
-def test_a_process_that_fails_ends_while_a_store_is_waited_for() -> None:
+def test_progress_is_that_of_the_plays_that_a_store_has_taken() -> None:
+    takes, passes = Opens("takes", ("plays",)), Opens("passes")
+    notes = Notes()
+    written([plays(3), health(1), plays(4)], [takes, passes], notes, behind=False)
+    assert notes.hours == [("takes", 3), ("takes", 4)]
+
+
+def test_behind_no_progress_is_recorded_before_all_that_came_before_is_written() -> None:
+    slow, quick = Opens("slow", ("plays",)), Opens("quick", ("plays",))
+    slow.store.go_on = threading.Event()
+    notes = Notes()
+    through([plays(3), health(1), plays(4)], [slow, quick], notes, behind=True)
+    deadline = time.monotonic() + PATIENCE_S
+    while ("quick", 4) not in notes.hours:
+        assert time.monotonic() < deadline
+        through([beat()], [slow, quick], notes, behind=True)
+    assert ("slow", 4) not in notes.hours
+    slow.store.go_on.set()
+    while ("slow", 4) not in notes.hours:
+        assert time.monotonic() < deadline
+        through([beat()], [slow, quick], notes, behind=True)
+
+
+@pytest.mark.parametrize(
+    "begin", ["write._begun(wait)", "behind.Lane(lambda _: wait(), 0.0).put(pl.DataFrame())"]
+)
+def test_a_process_that_fails_ends_while_a_store_is_waited_for(begin: str) -> None:
     """So that whoever started it can start it again."""
-    script = """
-import threading
-from beam_pipeline.transforms import write
-write._begun(threading.Event().wait)
+    script = f"""
+import threading, time
+import polars as pl
+from beam_pipeline.transforms import behind, write
+begun = threading.Event()
+def wait():
+    begun.set()
+    threading.Event().wait()
+{begin}
+assert begun.wait(30)
 raise SystemExit(3)
 """
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=60).returncode == 3
