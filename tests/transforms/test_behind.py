@@ -113,11 +113,12 @@ def test_few_rows_do_not_wait_for_ever() -> None:
 def test_whether_all_so_far_is_written_can_be_asked() -> None:
     place, lane = held_up()
     lane.put(rows(1))
+    lane.put(rows(2))
     all_so_far = lane.all_so_far()
     assert not all_so_far()
     place.go_on.set()
     eventually(all_so_far)
-    assert place.writes == [[0], [1]]
+    assert place.writes == [[0], [1, 2]]
 
 
 def test_what_became_of_each_write_is_told_once() -> None:
