@@ -218,6 +218,8 @@ def beam_options(settings: Settings) -> PipelineOptions:
 
 def acknowledges_first(settings: Settings) -> bool:
     """Whether the runner acknowledges a message before it is processed: the local one does."""
+    if not settings.streaming:
+        return False
     return beam_options(settings).view_as(StandardOptions).runner == STREAMING_RUNNER
 
 

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from beam_pipeline.domain.schemas import DATASETS
+from beam_pipeline.options import acknowledges_first, read_settings
 from tests.e2e.traffic import Post, reference, traffic, write_references
 from tests.oracle import Message, account
 
@@ -199,3 +200,20 @@ def test_help_tells_a_stranger_what_to_do() -> None:
     assert done.returncode == 0
     for word in ("--plays", "--subscription", "--output", "gzip"):
         assert word in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("source", "runner", "first"),
+    [
+        (["--subscription=projects/p/subscriptions/s"], [], True),
+        (["--subscription=projects/p/subscriptions/s"], ["--runner=DataflowRunner"], False),
+        (["--plays=plays.ndjson"], [], False),
+        (["--plays=plays.ndjson"], ["--runner=BundleBasedDirectRunner"], False),
+    ],
+)
+def test_only_a_local_stream_is_acknowledged_before_it_is_stored(
+    source: list[str], runner: list[str], first: bool
+) -> None:
+    """So only there a bundle ends before its rows are written."""
+    settings = read_settings([*source, *runner, "--redis=redis://127.0.0.1:6379"])
+    assert acknowledges_first(settings) is first

@@ -1,16 +1,16 @@
 """The history of a shard over time: what is kept, and when it is thrown away.
 
 A kept row is thrown away once it is further behind the newest ones than the dedup horizon and half
-an hour: by the events' own time, never by a watermark or a clock. The newest are all but the last
-hundredth, which wrong clocks may have put far ahead; so what the copies of others are known by is
-not theirs to throw away. The index is rebuilt from what is left, so that is done once in a while,
-and only when it has grown since.
+an hour: by the events' own time, never by a watermark or a clock. What is newer than nine tenths of
+the kept rows does not say how late it is: a clock that is far ahead must not throw away what the
+copies of others are known by. The index is rebuilt from what is left, so that is done once in a
+while.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
@@ -25,7 +25,8 @@ from beam_pipeline.domain.times import epoch_ms
 RETENTION = DEDUP_HORIZON + timedelta(minutes=30)
 PRUNE_EVERY = timedelta(hours=3)
 GROWN = 1 / 16
-"""The share of its rows that a history has added at least when it is pruned again."""
+"""The share of its rows that a history has added at least before frames of another time, which
+come in turn with those of this one, prune it again."""
 STEP = timedelta(hours=12)
 """A frame that spans more is taken in steps, the oldest first."""
 
@@ -69,6 +70,13 @@ class MemoryStorage:
         return pl.concat(self._kept) if self._kept else KEPT.to_frame()
 
 
+class Pruning(NamedTuple):
+    """When a history is to be pruned, and the rows that it has added since it was."""
+
+    after_ms: int
+    added: int
+
+
 class History:
     """A shard and the rows it indexes. The two are in step after every call."""
 
@@ -78,7 +86,7 @@ class History:
         references: References,
         places: Places,
         *,
-        prune_after_ms: int | None = None,
+        pruning: Pruning | None = None,
         shard: Shard | None = None,
     ) -> None:
         """Take up a history.
@@ -86,13 +94,13 @@ class History:
         Args:
             storage: the kept rows.
             references, places: for enrichment.
-            prune_after_ms: the attribute of that name as the history left it; None for a new one.
+            pruning: the attribute of that name as the history left it; None for a new one.
             shard: the index as the history left it; None when it has to be rebuilt.
         """
         self._storage = storage
         self._references = references
         self._places = places
-        self.prune_after_ms = prune_after_ms
+        self.pruning = pruning
         self.shard = shard if shard is not None else self._index(storage.read())
 
     def process(self, plays: pl.DataFrame, ad_events: pl.DataFrame) -> Outcome:
@@ -116,22 +124,23 @@ class History:
         outcome = self.shard.process(plays, ad_events)
         if outcome.kept.height:
             self._storage.append(outcome.kept)
-            self._prune(int(np.median(outcome.kept["published_ms"].to_numpy())))
+            published_ms = outcome.kept["published_ms"].to_numpy()
+            self._prune(int(np.median(published_ms)), len(published_ms))
         return outcome
 
-    def _prune(self, now_ms: int) -> None:
-        if self.prune_after_ms is None:
-            self.prune_after_ms = now_ms + _PRUNE_EVERY_MS
-        added = len(self.shard) - self.shard.remembered
-        too_soon = 0 < self.prune_after_ms - now_ms <= _PRUNE_EVERY_MS + _STEP_MS
-        if too_soon or added < GROWN * len(self.shard):
+    def _prune(self, now_ms: int, added: int) -> None:
+        after_ms, before = self.pruning or Pruning(now_ms + _PRUNE_EVERY_MS, 0)
+        self.pruning = Pruning(after_ms, before + added)
+        late_ms = now_ms - after_ms
+        other_time = abs(late_ms) > _STEP_MS + _PRUNE_EVERY_MS
+        if self.pruning.added < GROWN * len(self.shard) if other_time else late_ms < 0:
             return
         kept = self._storage.read()
         newest_ms = _newest(kept["published_ms"].to_numpy())
-        self.prune_after_ms = newest_ms + _PRUNE_EVERY_MS
         kept = kept.filter(pl.col("published_ms") >= newest_ms - _RETENTION_MS)
         self._storage.replace(kept)
         self.shard = self._index(kept)
+        self.pruning = Pruning(newest_ms + _PRUNE_EVERY_MS, 0)
 
     def _index(self, kept: pl.DataFrame) -> Shard:
         shard = Shard(self._references, self._places)
@@ -140,6 +149,6 @@ class History:
 
 
 def _newest(published_ms: NDArray[np.int64]) -> int:
-    """The newest of these times that a hundredth of them, or one, lies behind."""
-    place = len(published_ms) - 1 - max(1, len(published_ms) // 100)
-    return int(np.partition(published_ms, place)[place]) if place > 0 else int(published_ms.min())
+    """The newest of these times, int64 [n], that a tenth of them, or one, lies behind."""
+    place = max(0, len(published_ms) - 1 - max(1, len(published_ms) // 10))
+    return int(np.partition(published_ms, place)[place])

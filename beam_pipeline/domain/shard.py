@@ -89,8 +89,6 @@ class Shard:
         self._chains = PlayChains()
         self._heard = {scope: Heard() for scope in _SCOPES}
         self._tally = Tally()
-        self.remembered = 0
-        """Rows that it was rebuilt from."""
 
     def __len__(self) -> int:
         """How many identities are remembered."""
@@ -120,7 +118,6 @@ class Shard:
 
     def remember(self, kept: pl.DataFrame) -> None:
         """Rebuild from KEPT rows: afterwards `process` answers as if it had seen those events."""
-        self.remembered = kept.height
         kept = kept.sort("published_ms")
         self._identities.accept(
             kept["customer_id"].to_numpy(),

@@ -24,7 +24,7 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 
 from beam_pipeline.domain.dedup import DEDUP_HORIZON
-from beam_pipeline.domain.history import History, MemoryStorage
+from beam_pipeline.domain.history import History, MemoryStorage, Pruning
 from beam_pipeline.domain.profiles import PROFILED, profiles
 from beam_pipeline.domain.references import Places, References
 from beam_pipeline.domain.shard import KEPT, Outcome, Shard
@@ -126,7 +126,7 @@ class _HistoryFn(DoFn):
 
     KEPT_ROWS = BagStateSpec("kept", FrameCoder())
     MARK = ReadModifyWriteStateSpec("mark", BytesCoder())
-    """The version (8 random bytes) and `History.prune_after_ms` (int64)."""
+    """The version (8 random bytes) and `History.pruning` (two int64)."""
 
     def __init__(self, references: Opens[References], places: Opens[Places], stage: str) -> None:
         self._references = references
@@ -142,7 +142,7 @@ class _HistoryFn(DoFn):
     ) -> Iterable[object]:
         number, events = element
         seen = mark.read()
-        version, prune_after_ms = _unpack(seen)
+        version, pruning = _unpack(seen)
         with _indexes_lock:
             held, shard = _indexes.pop((self._stage, number), (b"", None))
         if held != version:
@@ -152,25 +152,25 @@ class _HistoryFn(DoFn):
             _BeamStorage(kept_rows),
             opened(self._references),
             opened(self._places),
-            prune_after_ms=prune_after_ms,
+            pruning=pruning,
             shard=shard,
         )
         outcome = history.process(*events.frames())
         version = secrets.token_bytes(8)
-        mark.write(_pack(version, history.prune_after_ms))
+        mark.write(_pack(version, history.pruning))
         with _indexes_lock:
             _indexes[(self._stage, number)] = (version, history.shard)
         return _elements(outcome)
 
 
-def _pack(version: bytes, prune_after_ms: int | None) -> bytes:
-    return version + (b"" if prune_after_ms is None else struct.pack("<q", prune_after_ms))
+def _pack(version: bytes, pruning: Pruning | None) -> bytes:
+    return version + (b"" if pruning is None else struct.pack("<qq", *pruning))
 
 
-def _unpack(mark: bytes | None) -> tuple[bytes | None, int | None]:
+def _unpack(mark: bytes | None) -> tuple[bytes | None, Pruning | None]:
     if mark is None:
         return None, None
-    return mark[:8], struct.unpack("<q", mark[8:])[0] if len(mark) > 8 else None
+    return mark[:8], Pruning(*struct.unpack("<qq", mark[8:])) if len(mark) > 8 else None
 
 
 @typehints.with_input_types(tuple[int, Iterable[Events]])

@@ -55,8 +55,8 @@ class WriteTo(beam.PTransform):
         stores: the configurations of the sinks; all datasets of all are written at the same time.
         progress: where the progress of plays is recorded, if anywhere.
         behind: a bundle ends while its rows are still being written, and waits only where a few
-            bundles are ahead of it. Only for a runner that acknowledges its messages before, so
-            that nothing but the recorded progress says what is stored.
+            bundles are ahead of it, or for the record of progress. Only for a runner that
+            acknowledges its messages before, so that nothing but that record says what is stored.
     """
 
     def __init__(
@@ -212,10 +212,8 @@ def _behind(given: _Given, records: _Records) -> list[_Written]:
             if place not in _lanes:
                 _lanes[place] = Lane(place.write, opened(place.config).patience_s)
         lanes = dict(_lanes)
-        reached = [_reached(due) for due in _due.values()]
-    for due in reached:
-        if due is not None:
-            due.record()
+    for due in list(_due.values()):
+        _record_reached(due)
     ended = [written for lane in lanes.values() for written in lane.ended()]
     for place, frame in given:
         lanes[place].put(frame)
@@ -226,9 +224,7 @@ def _behind(given: _Given, records: _Records) -> list[_Written]:
     return ended
 
 
-def _reached(due: deque[_Due]) -> _Due | None:
-    """Take out whatever is written by now; the last of it."""
-    last = None
+def _record_reached(due: deque[_Due]) -> None:
     while due and all(written() for written in due[0].written):
-        last = due.popleft()
-    return last
+        due[0].record()
+        due.popleft()

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from beam_pipeline.domain import schemas
 from beam_pipeline.domain.counts import Counts
 from beam_pipeline.domain.decode import decode
-from beam_pipeline.domain.history import History, MemoryStorage
+from beam_pipeline.domain.history import History, MemoryStorage, Pruning
 from beam_pipeline.domain.lines import Block
 from beam_pipeline.domain.readers import Reader
 from beam_pipeline.domain.references import CUSTOMER_TRAITS, TRACK_TRAITS, Places, described
@@ -144,7 +144,7 @@ class Domain:
                 storage,
                 self._references,
                 self._places,
-                prune_after_ms=history.prune_after_ms,
+                pruning=history.pruning,
             )
             for storage, history in zip(self._storages, self.histories, strict=True)
         ]
@@ -196,8 +196,7 @@ class Domain:
             frames = plays.filter(mine), ads.filter(mine)
             if self._prune_always:
                 moments = np.concatenate([epoch_ms(frame["published_at"]) for frame in frames])
-                history.prune_after_ms = int(moments.min()) if len(moments) else None
-                history.shard.remembered = 0
+                history.pruning = Pruning(int(moments.min()), 0) if len(moments) else None
             outcome = history.process(*frames)
             self._write(outcome)
             deltas.append(outcome.delta)

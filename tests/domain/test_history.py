@@ -118,6 +118,27 @@ def test_two_times_at_once_are_bounded_too(apart: int) -> None:
     assert domain.kept_rows() < 22 * 2 * 25
 
 
+def test_a_clock_that_is_a_day_ahead_all_the_time_takes_nothing_from_the_others() -> None:
+    domain = Domain(REFERENCE)
+    for number in range(150):
+        domain.feed(messages_of(half_hour(number)))
+        if number % 3 == 0:
+            ahead = NOON + number * 30 * MINUTE + DAY
+            domain.feed(messages_of([Sent("play", f"ahead {number}", 5, ahead, ahead)]))
+        of_before = half_hour(number - 10) if number >= 10 else []
+        domain.feed(messages_of([_shifted(each, published=5 * HOUR) for each in of_before]))
+    assert sum(row["duplicate"] for row in domain.held.health.values()) == 22 * 140
+    assert domain.kept_rows() < 22 * 25
+
+
+def test_an_index_that_is_always_lost_is_pruned_too() -> None:
+    domain = Domain(REFERENCE)
+    for number in range(100):
+        domain.feed(messages_of(half_hour(number)))
+        domain.rebuild()
+    assert domain.kept_rows() < 22 * 25
+
+
 def test_a_pause_of_weeks_leaves_little_behind() -> None:
     domain = Domain(REFERENCE)
     for number in range(10):
