@@ -75,13 +75,13 @@ def summed(delta: pl.DataFrame) -> pl.DataFrame:
     cell = cells.add(bucket * len(DIMENSIONS) + dimension, value)
     if len(cells) == len(cell):
         return delta
-    first = np.empty(len(cells), np.int64)
-    first[cell[::-1]] = np.arange(len(cell))[::-1]
+    row = np.empty(len(cells), np.int64)
+    row[cell] = np.arange(len(cell))
     sums = [
         pl.Series(name, np.bincount(cell, delta[name].to_numpy(), len(cells)).astype(np.int64))
         for name in ("plays", "listeners", *SLIDING)
     ]
-    rows = taken(delta[["dimension", "value", "label", "bucket"]], first)
+    rows = taken(delta[["dimension", "value", "label", "bucket"]], row)
     return rows.hstack(sums)
 
 

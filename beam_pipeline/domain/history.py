@@ -133,7 +133,8 @@ class History:
         self.pruning = Pruning(after_ms, before + added)
         late_ms = now_ms - after_ms
         other_time = abs(late_ms) > _STEP_MS + _PRUNE_EVERY_MS
-        if self.pruning.added < GROWN * len(self.shard) if other_time else late_ms < 0:
+        too_soon = self.pruning.added < GROWN * len(self.shard) if other_time else late_ms < 0
+        if too_soon:
             return
         kept = self._storage.read()
         newest_ms = _newest(kept["published_ms"].to_numpy())

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import polars as pl
+from msgspec import Struct
 
 from beam_pipeline.domain import events, schemas
 from beam_pipeline.domain.lines import Block, Lines
 from beam_pipeline.domain.reasons import InvalidEvent, Reason
-from beam_pipeline.domain.refusals import Refusal, read_refusal
 
 KEPT_BYTES = 4 * 1024
 """How much of a line that is too large a dead letter keeps."""
 
 LOOK_BACK = 100
 """Lines before an unreadable one of a file that may tell when it was published."""
+
+
+class Refusal(Struct, frozen=True):
+    """Why a line is no event, and the line itself."""
+
+    reason: str
+    detail: str
+    payload: bytes
+    cut: bool = False
+    """The payload is only the line's beginning: it cannot be replayed."""
+    kind: str | None = None
+    """What the line was meant to be, where that is not the message's kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +43,19 @@ class RefusedLine:
     block: Block
     published_ms: int
     refusal: Refusal
+
+
+class _Wire(Struct):
+    """A line of a message of kind `rejected`, as ingest writes it."""
+
+    reason: Reason
+    detail: str
+    payload_b64: str
+    kind: str
+    cut: bool = False
+
+
+_DECODER = msgspec.json.Decoder(_Wire)
 
 
 def refuse(lines: Lines, row: int, reason: InvalidEvent) -> RefusedLine:
@@ -49,7 +77,7 @@ def all_refused(lines: Lines, unknown: InvalidEvent) -> list[RefusedLine]:
 
 def already_refused(lines: Lines) -> list[RefusedLine]:
     """Every line as ingest has refused it."""
-    return [_refused(lines, row, read_refusal(lines.line(row))) for row in range(len(lines))]
+    return [_refused(lines, row, _read_refusal(lines.line(row))) for row in range(len(lines))]
 
 
 def dead_letters(refused: Sequence[RefusedLine]) -> pl.DataFrame:
@@ -106,3 +134,15 @@ def _physical(schema: pl.Schema) -> dict[str, pl.DataType]:
     return {
         name: pl.Int64() if dtype == schemas.TIMESTAMP else dtype for name, dtype in schema.items()
     }
+
+
+def _read_refusal(line: bytes) -> Refusal:
+    """Read one line of a `rejected` message; a line that is none becomes a refusal itself."""
+    try:
+        wire = _DECODER.decode(line)
+        payload = base64.b64decode(wire.payload_b64, validate=True)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, binascii.Error, ValueError):
+        return Refusal(
+            Reason.NOT_JSON, "not a refusal as ingest writes it", line[: events.MAX_LINE_BYTES]
+        )
+    return Refusal(wire.reason, wire.detail, payload, wire.cut, wire.kind)

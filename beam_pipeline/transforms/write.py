@@ -179,7 +179,7 @@ _behind_lock = threading.Lock()
 
 
 def _at_once(given: _Given, records: _Records) -> list[_Written]:
-    """Write to several places; raises what any raised, when all have ended."""
+    """Write to several places, then record; raises what any raised, when all have ended."""
     others = [_begun(partial(place.write, frame)) for place, frame in given[1:]]
     try:
         first = [place.write(frame) for place, frame in given[:1]]

@@ -148,6 +148,14 @@ def test_a_pause_of_weeks_leaves_little_behind() -> None:
     assert domain.kept_rows() <= 20 * 22
 
 
+def test_a_pause_of_weeks_leaves_little_behind_when_events_come_one_by_one() -> None:
+    domain = Domain(REFERENCE)
+    for number in range(140):
+        at = NOON + number * MINUTE + (30 * DAY if number >= 100 else 0)
+        domain.feed(messages_of([Sent("play", f"{number}", 1, at, at)]))
+    assert domain.kept_rows() == 40
+
+
 def test_a_rebuilt_index_answers_as_the_lost_one_would_have() -> None:
     events = [event for number in range(30) for event in half_hour(number)]
     lost, kept = Domain(REFERENCE, 2), Domain(REFERENCE, 2)
